@@ -1,0 +1,269 @@
+"""The state of one extraction's value, and the update from any position to now (PROTOCOL.md §4, §5, §6).
+
+1. Applied to the value at `from`, an update gives the value at `rev`, in every view; `snapshot` gives it at once.
+2. At equal revision all views with the same skeleton option show the same value.
+3. The tail is bounded; what fell off it is answered by a snapshot, never by a gap.
+4. An update is encoded once for all watches with the same position and view.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import chain, islice
+from typing import NamedTuple
+
+import msgspec
+
+from gateway.core.growing import GrowingValue, encoded_size
+from gateway.core.operations import APPEND, CLOSE, FILL, REMOVE, REPLACE, Operation, fold, plain
+from gateway.core.pointer import JsonValue, append, unescape
+
+__all__ = ["Document", "Encoding", "Position", "Update", "View"]
+
+_encode = msgspec.json.encode
+
+_OPERATION_BYTES = len('{"op":"replace","path":"","value":},')
+"""What one operation costs on the wire besides its pointer and value."""
+
+
+class Encoding(StrEnum):
+    """The views of one history that show the value (PROTOCOL.md §4)."""
+
+    SNAPSHOT = "snapshot"
+    PATCH = "patch"
+    APPEND = "append"
+
+
+class View(NamedTuple):
+    """How a watch wants to see the value; watches with the same view share their updates."""
+
+    encoding: Encoding = Encoding.PATCH
+    skeleton: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A revision inside an epoch."""
+
+    epoch: str
+    rev: int
+
+
+class Update(NamedTuple):
+    """An encoded update: the body of a `snapshot` or `patch` frame behind its `type` and `id`, up to `rev`.
+
+    `body` is JSON text without its opening brace; `size` is its length in bytes of UTF-8.
+    """
+
+    type: str
+    rev: int
+    body: str
+    size: int
+
+
+class _Step(NamedTuple):
+    """One revision in the tail: what grew, and the running counts when it had grown."""
+
+    operations: Sequence[Operation]
+    written: int  # bytes of all operations up to and with this one, growths of one string counted as one
+    open_bytes: int  # of the string that was growing, where the step ended in one
+
+
+class Document:
+    """Value, epoch, revision and tail of one attempt.
+
+    Args:
+        epoch: name of this numbering, never used before.
+        value: the skeleton, or null; owned from now on.
+        tail_steps: most revisions to keep.
+        tail_bytes: most bytes of operations to keep.
+
+    Attributes:
+        rev: 0 for the value it starts with, +1 for each published step.
+        final_rev: the revision of the validated value, once there is one.
+        encoded_updates: how many updates have been encoded (shared ones once).
+    """
+
+    def __init__(self, epoch: str, value: JsonValue, *, tail_steps: int = 4_096, tail_bytes: int = 4 << 20) -> None:
+        """Begin at revision 0."""
+        self.epoch = epoch
+        self.rev = 0
+        self.final_rev: int | None = None
+        self.encoded_updates = 0
+        self._growing = GrowingValue(value)
+        self._tail: deque[_Step] = deque()
+        self._tail_steps = tail_steps
+        self._tail_bytes = tail_bytes
+        self._before = _Step((), 0, 0)  # the counts at the revision the tail starts from
+        self._written = 0
+        self._open_pointer: str | None = None
+        self._open_bytes = 0
+        self._placeholders: dict[str, set[str]] = {}  # members of opened objects the model has not written yet
+        self._is_unopened = True  # the root itself is a placeholder
+        self._updates: dict[tuple[int, View], Update] = {}
+
+    @property
+    def value(self) -> JsonValue:
+        """The value at `rev`, live: encode or copy it before the next step."""
+        return self._growing.value
+
+    @property
+    def value_bytes(self) -> int:
+        """Bytes of the value's compact JSON."""
+        return self._growing.encoded_bytes
+
+    @property
+    def position(self) -> Position:
+        """Where the document stands now."""
+        return Position(self.epoch, self.rev)
+
+    def publish(self, operations: Sequence[Operation], *, final: bool = False) -> bool:
+        """Take one step: apply the operations as one revision.
+
+        Args:
+            operations: what grew, in order; none makes no revision unless `final`.
+            final: whether this is the step to the validated value.
+
+        Returns:
+            Whether the value changed.
+        """
+        if not operations and not final:
+            return False
+        has_changed = False
+        for operation in operations:
+            if operation.kind is not CLOSE:
+                has_changed = True
+                self._apply(operation)
+        self.rev += 1
+        if final:
+            self.final_rev = self.rev
+            self._placeholders.clear()
+            self._is_unopened = False
+        self._tail.append(_Step(operations, self._written, self._open_bytes))
+        self._trim()
+        self._updates.clear()
+        return has_changed
+
+    def can_fold_from(self, rev: int) -> bool:
+        """Whether the tail still holds every step after that revision."""
+        return self.rev - len(self._tail) <= rev <= self.rev
+
+    def drop_tail(self) -> None:
+        """Keep only the value; every later update is a snapshot."""
+        self._before = _Step((), self._written, self._open_bytes)
+        self._tail.clear()
+
+    def update(self, view: View, since: int | None = None) -> Update:
+        """Return the encoded update from a revision to now.
+
+        Args:
+            view: how the watch wants to see it.
+            since: the watch's revision in this epoch; None when it has none yet.
+
+        Returns:
+            A snapshot where the view asks for one, where the tail is too short, or where it is smaller by the running
+            byte counts; else a folded patch.
+        """
+        key = (-1 if since is None or view.encoding is Encoding.SNAPSHOT else since, view)
+        update = self._updates.get(key)
+        if update is None:
+            self.encoded_updates += 1
+            update = self._patch(view, key[0]) if self._is_patch_smaller(view, key[0]) else self._snapshot(view)
+            self._updates[key] = update
+        return update
+
+    def plain_value(self) -> JsonValue:
+        """Return a copy of the value without what the model has not written."""
+        if self._is_unopened:
+            return None
+        return self._plain(self._growing.value, "")
+
+    def _apply(self, operation: Operation) -> None:
+        kind, pointer, value = operation.kind, operation.pointer, operation.value
+        self._growing.apply(kind, pointer, value)
+        if kind is APPEND:
+            self._count_growth(pointer, value)
+            return
+        size = 0 if kind is REMOVE else encoded_size(value)
+        self._open_pointer, self._open_bytes = pointer, size if isinstance(value, str) else 0
+        self._written += _OPERATION_BYTES + len(pointer) + size
+        self._note_placeholders(operation)
+
+    def _count_growth(self, pointer: str, text: JsonValue) -> None:
+        size = encoded_size(text) - 2
+        if pointer != self._open_pointer:
+            self._open_pointer, self._open_bytes = pointer, 0
+            self._written += _OPERATION_BYTES + len(pointer)
+        self._open_bytes += size
+        self._written += size
+
+    def _note_placeholders(self, operation: Operation) -> None:
+        pointer = operation.pointer
+        if not pointer:
+            self._is_unopened = False
+        if operation.kind is FILL and pointer:
+            head, _, token = pointer.rpartition("/")
+            self._placeholders[head].discard(unescape(token))
+        if operation.opened and isinstance(operation.value, dict) and operation.value:
+            self._placeholders[pointer] = set(operation.value)
+        elif operation.kind is REPLACE:
+            for below in [place for place in self._placeholders if place == pointer or place.startswith(pointer + "/")]:
+                del self._placeholders[below]
+
+    def _trim(self) -> None:
+        tail = self._tail
+        while len(tail) > self._tail_steps or (tail and self._written - self._before.written > self._tail_bytes):
+            self._before = tail.popleft()
+
+    def _counts_at(self, rev: int) -> _Step:
+        index = rev - (self.rev - len(self._tail)) - 1
+        return self._before if index < 0 else self._tail[index]
+
+    def _is_patch_smaller(self, view: View, since: int) -> bool:
+        if view.encoding is Encoding.SNAPSHOT or since < 0 or not self.can_fold_from(since):
+            return False
+        if not view.skeleton and self.final_rev is not None and since < self.final_rev:
+            return False  # the last step starts from a value with placeholders, which this view does not have
+        start = self._counts_at(since)
+        cost = self._written - start.written + _OPERATION_BYTES
+        if view.encoding is Encoding.PATCH:
+            cost += start.open_bytes  # plain RFC 6902 has to give the whole string again
+        return cost <= self.value_bytes or since == self.rev
+
+    def _snapshot(self, view: View) -> Update:
+        value = self.value if view.skeleton else self.plain_value()
+        epoch, encoded = _encode(self.epoch).decode(), _encode(value).decode()
+        return self._finished("snapshot", f'"epoch":{epoch},"rev":{self.rev},"value":{encoded}')
+
+    def _patch(self, view: View, since: int) -> Update:
+        count = self.rev - since
+        steps = islice(self._tail, len(self._tail) - count, None)
+        operations = chain.from_iterable(step.operations for step in steps)
+        folded = fold(operations if view.skeleton else map(plain, operations))
+        wire = [self._wire(operation, view.encoding) for operation in folded]
+        return self._finished("patch", f'"from":{since},"rev":{self.rev},"ops":{_encode(wire).decode()}')
+
+    def _wire(self, operation: Operation, encoding: Encoding) -> dict[str, JsonValue]:
+        """Return the operation as it is sent (RFC 6902, and `append`)."""
+        kind, pointer, value = operation.kind, operation.pointer, operation.value
+        if kind is REMOVE:
+            return {"op": "remove", "path": pointer}
+        if kind is APPEND and (encoding is Encoding.PATCH or not pointer):
+            kind, value = REPLACE, self._growing.at(pointer)
+        elif kind is FILL:
+            kind = REPLACE
+        return {"op": kind.value, "path": pointer, "value": value}
+
+    def _finished(self, type_: str, body: str) -> Update:
+        if self.rev == self.final_rev:
+            body += ',"final":true'
+        return Update(type_, self.rev, body + "}", len(body.encode()) + 1)
+
+    def _plain(self, value: JsonValue, pointer: str) -> JsonValue:
+        if isinstance(value, list):
+            return [self._plain(item, f"{pointer}/{index}") for index, item in enumerate(value)]
+        if not isinstance(value, dict):
+            return value
+        unwritten = self._placeholders.get(pointer, ())
+        return {key: self._plain(member, append(pointer, key)) for key, member in value.items() if key not in unwritten}

@@ -1,0 +1,297 @@
+"""The life of one extraction: deltas in, a document that grows, one terminal state (PROTOCOL.md §4, "endings").
+
+1. The state moves only along `_NEXT`; there is exactly one terminal, and nothing after it.
+2. Validation sees what the model wrote, never the skeleton.
+3. After `completed` the document's value is the validated model's JSON.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+import msgspec
+
+from gateway.core import messages
+from gateway.core.document import Document
+from gateway.core.growth import Growth
+from gateway.core.limits import Limits
+from gateway.core.operations import Operation, difference
+from gateway.core.parser import Parser, Repair
+from gateway.core.pointer import JsonValue
+from gateway.core.replica import digest
+from gateway.core.schema import Schema
+from gateway.errors import GatewayError, Internal, InvalidOutput, OutputTooLarge, ProviderError, Refused
+
+__all__ = ["Clocks", "Ending", "Extraction", "State"]
+
+_CHARS_PER_TOKEN = 4
+"""For estimates where the provider did not count; about right for English JSON."""
+
+_WHITESPACE_ALLOWANCE = 4
+"""Text may be so many times longer than the largest value: some models indent, some never stop writing spaces."""
+
+
+class State(StrEnum):
+    """Where an extraction is in its life."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    INCOMPLETE = "incomplete"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def is_ended(self) -> bool:
+        """Whether nothing can follow."""
+        return self not in _NEXT
+
+
+_NEXT: dict[State, frozenset[State]] = {
+    State.QUEUED: frozenset({State.RUNNING, State.FAILED, State.CANCELLED}),
+    State.RUNNING: frozenset({State.COMPLETED, State.INCOMPLETE, State.FAILED, State.CANCELLED}),
+}
+
+
+@dataclass(slots=True)
+class Clocks:
+    """When what happened, in seconds of one monotonic clock; the caller reads the clock."""
+
+    created_s: float
+    started_s: float | None = None
+    first_delta_s: float | None = None
+
+    def timing(self, now_s: float) -> messages.Timing:
+        """Return the terminal's `timing`."""
+        started_s = now_s if self.started_s is None else self.started_s
+        first = None if self.first_delta_s is None else _milliseconds(self.first_delta_s - started_s)
+        return messages.Timing(
+            queued_ms=_milliseconds(started_s - self.created_s),
+            first_delta_ms=first,
+            total_ms=_milliseconds(now_s - self.created_s),
+        )
+
+
+def _milliseconds(seconds: float) -> int:
+    return max(0, round(seconds * 1000))
+
+
+@dataclass(slots=True)
+class _Counts:
+    """Tokens as the provider counted them, and characters for an estimate where it did not."""
+
+    input_chars: int = 0
+    output_chars: int = 0
+    counted: tuple[int, int] | None = None
+    attempts: int = field(default=0)
+
+    def usage(self) -> messages.Usage:
+        read, written = self.counted or (self._tokens(self.input_chars), self._tokens(self.output_chars))
+        return messages.Usage(
+            input_tokens=read, output_tokens=written, total_tokens=read + written, estimated=self.counted is None
+        )
+
+    @staticmethod
+    def _tokens(chars: int) -> int:
+        return -(-chars // _CHARS_PER_TOKEN)
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an extraction is to end.
+
+    Attributes:
+        state: a state that is ended.
+        digest: of the value it ends with.
+        operations: the last step, to the validated value.
+        error: why it failed.
+    """
+
+    state: State
+    digest: str
+    operations: tuple[Operation, ...] = ()
+    error: GatewayError | None = None
+
+
+class Extraction:
+    """One run: a schema, the text a model writes, one value, one ending.
+
+    Args:
+        schema: what is extracted.
+        epoch: name of the document's numbering.
+        limits: `value_bytes` and the tail's bounds apply.
+        created_s: the monotonic clock's reading now.
+        input_chars: length of the input, for estimates.
+
+    Attributes:
+        document: what watchers see.
+        state: see `State`.
+        terminal: the terminal message without a watch's id, once ended.
+    """
+
+    def __init__(self, schema: Schema, *, epoch: str, limits: Limits, created_s: float, input_chars: int = 0) -> None:
+        """Begin in `queued`, with the skeleton as the value."""
+        self.state = State.QUEUED
+        self.terminal: messages.Terminal | None = None
+        self.document = Document(
+            epoch, schema.shape.placeholder(), tail_steps=limits.tail_steps, tail_bytes=limits.tail_bytes
+        )
+        self._schema = schema
+        self._limits = limits
+        self._parser = Parser(lenient=True, max_chars=_WHITESPACE_ALLOWANCE * limits.value_bytes)
+        self._growth = Growth(schema.shape, schema.wrapper)
+        self._clocks = Clocks(created_s)
+        self._counts = _Counts(input_chars=input_chars)
+        self._is_refused = False
+        self._finish: str | None = None
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the model has closed the root."""
+        return self._parser.is_closed
+
+    def start(self, now_s: float) -> None:
+        """Say that the provider is being called."""
+        self._move(State.RUNNING)
+        self._clocks.started_s = now_s
+        self._counts.attempts = 1
+
+    def feed(self, text: str, now_s: float) -> bool:
+        """Take a piece of the model's text.
+
+        Returns:
+            Whether the value changed.
+
+        Raises:
+            ParseError, OutputTooLarge: the text cannot be used; the extraction is to end as failed.
+        """
+        if self._clocks.first_delta_s is None:
+            self._clocks.first_delta_s = now_s
+        self._counts.output_chars += len(text)
+        operations = self._parser.feed(text)
+        return bool(operations) and self._publish(operations)
+
+    def count(self, input_tokens: int, output_tokens: int) -> None:
+        """Take the provider's own count of tokens."""
+        self._counts.counted = (input_tokens, output_tokens)
+
+    def refuse(self) -> None:
+        """Take note that the model refused."""
+        self._is_refused = True
+
+    def note_finish(self, reason: str) -> None:
+        """Take the provider's word on why it stopped."""
+        self._finish = reason
+
+    def close(self) -> GatewayError | State:
+        """Say that the provider's stream is over: close what it left open.
+
+        Returns:
+            `COMPLETED` where the answer is whole and is to be judged, `INCOMPLETE`, or why it failed.
+        """
+        if self._parser.is_closed:
+            return State.COMPLETED
+        if self._is_refused:
+            return Refused("the model refused to answer")
+        match self._finish:
+            case "length":
+                return State.INCOMPLETE
+            case "content_filter":
+                return Refused("a content filter stopped the model")
+            case None:
+                return ProviderError("the provider's stream ended in the middle of the answer")
+            case _:
+                return self._close_open()
+
+    def judge(self) -> "Ending":
+        """Return the ending of a whole answer: completed, or failed where it is not valid.
+
+        Only reads what `close` has settled, so a large value may be judged in a thread.
+        """
+        try:
+            final = self._schema.validate(self._written())
+            return Ending(State.COMPLETED, digest(final), tuple(difference(self.document.value, final)))
+        except GatewayError as error:
+            return self.ending(State.FAILED, error)
+        except ValueError:
+            return self.ending(State.FAILED, InvalidOutput("expected numbers that a double can hold, got others"))
+
+    def ending(self, state: State, error: GatewayError | None = None) -> "Ending":
+        """Return the ending of an answer that is not whole; only reads, like `judge`."""
+        return Ending(state, digest(self.document.value), error=error)
+
+    def end(self, ending: "Ending", now_s: float) -> None:
+        """Come to an ending: the last step where there is one, and the terminal."""
+        self._move(ending.state)
+        if ending.state is State.COMPLETED:
+            self.document.publish(ending.operations, final=True)
+        match ending.state:
+            case State.COMPLETED:
+                self._terminate(messages.Completed, ending, now_s)
+            case State.INCOMPLETE:
+                self._terminate(messages.Incomplete, ending, now_s, reason="length", open=self._open_pointers())
+            case State.CANCELLED:
+                self._terminate(messages.Cancelled, ending, now_s)
+            case _:
+                error = _failure(ending.error or Internal("the extraction ended without a reason"))
+                self._terminate(messages.Failed, ending, now_s, error=error)
+
+    def _close_open(self) -> GatewayError | State:
+        if not self._parser.offset:
+            return InvalidOutput("expected JSON, got an empty answer")
+        try:
+            self._publish(self._parser.finish(close=True))
+        except GatewayError as error:
+            return error
+        return State.COMPLETED
+
+    def _written(self) -> JsonValue:
+        """Return what the model wrote, without the wrapper it was asked for."""
+        value, wrapper = self._parser.value, self._schema.wrapper
+        if wrapper is None or not isinstance(value, dict):
+            return value
+        if wrapper not in value:
+            raise InvalidOutput(f"expected an object with the member {wrapper!r}, got one without")
+        return value[wrapper]
+
+    def _open_pointers(self) -> list[str]:
+        prefix = "" if self._schema.wrapper is None else f"/{self._schema.wrapper}"
+        pointers = self._parser.open_pointers
+        return [pointer[len(prefix) :] for pointer in pointers if pointer.startswith(prefix)] or [""]
+
+    def _publish(self, operations: list[Operation]) -> bool:
+        has_changed = self.document.publish(self._growth.shaped(operations))
+        if self.document.value_bytes > self._limits.value_bytes:
+            raise OutputTooLarge(f"the value is larger than {self._limits.value_bytes} bytes")
+        return has_changed
+
+    def _terminate(self, message: type[Any], ending: "Ending", now_s: float, **fields: Any) -> None:
+        self.terminal = message(
+            epoch=self.document.epoch,
+            rev=self.document.rev,
+            attempts=self._counts.attempts,
+            usage=self._counts.usage(),
+            timing=self._clocks.timing(now_s),
+            digest=ending.digest,
+            repairs=[_repair(repair) for repair in self._parser.repairs],
+            **fields,
+        )
+
+    def _move(self, state: State) -> None:
+        if state not in _NEXT.get(self.state, frozenset()):
+            raise RuntimeError(f"an extraction cannot go from {self.state} to {state}")
+        self.state = state
+
+
+def _repair(repair: Repair) -> dict[str, JsonValue]:
+    return {"kind": repair.kind, "offset": repair.offset}
+
+
+def _failure(error: GatewayError) -> messages.Failure:
+    return messages.Failure(
+        code=error.code,
+        message=error.message,
+        retryable=error.retryable,
+        phase=msgspec.UNSET if error.phase is None else error.phase,
+        errors=list(error.errors) if error.errors else msgspec.UNSET,
+    )

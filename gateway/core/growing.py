@@ -1,0 +1,187 @@
+"""A JSON value that grows in place, with its encoded size; the one place where operations change a value.
+
+1. A string that grows is kept in pieces and joined when the value is looked at: growth costs the new text, not the
+   string.
+2. `encoded_bytes` is the size of the value's compact JSON in UTF-8 at any moment, counted as it grows.
+"""
+
+import msgspec
+
+from gateway.core.pointer import JsonValue, split
+
+__all__ = ["GrowingValue", "encoded_size", "fresh"]
+
+_encode = msgspec.json.encode
+
+
+def encoded_size(value: JsonValue) -> int:
+    """Return the bytes of the value's compact JSON in UTF-8."""
+    return len(_encode(value))
+
+
+def fresh(value: JsonValue) -> JsonValue:
+    """Return a copy that shares no container with the value."""
+    if isinstance(value, dict):
+        return {key: fresh(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [fresh(item) for item in value]
+    return value
+
+
+class GrowingValue:
+    """One JSON value and the operations that change it in place.
+
+    Attributes:
+        encoded_bytes: size of the compact JSON in UTF-8; see invariant 2.
+    """
+
+    __slots__ = ("_container", "_growing", "_head", "_pieces", "_root", "encoded_bytes")
+
+    def __init__(self, value: JsonValue) -> None:
+        """Start from a value, which is owned and changed from now on."""
+        self._root = value
+        self._growing: str | None = None  # the pointer of the string that is kept in pieces
+        self._pieces: list[str] = []
+        self._head: str | None = None  # the container that was touched last, and its pointer
+        self._container: JsonValue = None
+        self.encoded_bytes = encoded_size(value)
+
+    @property
+    def value(self) -> JsonValue:
+        """The value itself, live: encode or copy it before the next operation."""
+        if self._growing is not None:
+            self._join()
+        return self._root
+
+    def apply(self, kind: str, pointer: str, value: JsonValue = None) -> None:
+        """Change the value by one operation (`add fill replace append remove close`).
+
+        Raises:
+            LookupError, TypeError, ValueError: there is no such place for such an operation; nothing has changed.
+        """
+        if kind == "append":
+            self._append(pointer, value)
+        elif kind != "close":
+            if self._growing is not None:
+                self._join()
+            if not pointer:
+                self._set_root(value)
+            elif kind == "remove":
+                self._remove(pointer)
+            else:
+                self._set(kind, pointer, value)
+
+    def at(self, pointer: str) -> JsonValue:
+        """Return what stands at the pointer, live.
+
+        Raises:
+            LookupError: nothing stands there.
+        """
+        if self._growing is not None:
+            self._join()
+        place = self._root
+        for token in split(pointer):
+            place = _step(place, token)
+        return place
+
+    def _append(self, pointer: str, text: JsonValue) -> None:
+        if not isinstance(text, str):
+            raise TypeError(f"append at {pointer!r} takes a string")
+        if pointer != self._growing:
+            start = self.at(pointer)
+            if not isinstance(start, str):
+                raise TypeError(f"append at {pointer!r}: no string stands there")
+            self._growing, self._pieces = pointer, [start]
+        self._pieces.append(text)
+        self.encoded_bytes += len(_encode(text)) - 2
+
+    def _join(self) -> None:
+        pointer, text = self._growing, "".join(self._pieces)
+        self._growing = None
+        if not pointer:
+            self._root = text
+            return
+        container, token = self._find(pointer)
+        if isinstance(container, list):
+            container[int(token)] = text
+        elif isinstance(container, dict):
+            container[token] = text
+
+    def _set_root(self, value: JsonValue) -> None:
+        self._root = fresh(value)
+        self._head = None
+        self.encoded_bytes = encoded_size(value)
+
+    def _set(self, kind: str, pointer: str, value: JsonValue) -> None:
+        container, token = self._find(pointer)
+        if isinstance(container, dict):
+            self._set_member(container, token, value, must_exist=kind != "add")
+        elif kind == "add":
+            self._insert(container, token, value)
+        else:
+            index = _index(token, len(container) - 1)
+            self.encoded_bytes += encoded_size(value) - encoded_size(container[index])
+            container[index] = fresh(value)
+
+    def _set_member(self, members: dict[str, JsonValue], key: str, value: JsonValue, *, must_exist: bool) -> None:
+        if key in members:
+            self.encoded_bytes -= encoded_size(members[key])
+        elif must_exist:
+            raise KeyError(key)
+        else:
+            self.encoded_bytes += encoded_size(key) + 1 + bool(members)
+        self.encoded_bytes += encoded_size(value)
+        members[key] = fresh(value)
+
+    def _insert(self, items: list[JsonValue], token: str, value: JsonValue) -> None:
+        index = len(items) if token == "-" else _index(token, len(items))  # noqa: S105
+        self.encoded_bytes += encoded_size(value) + bool(items)
+        items.insert(index, fresh(value))
+
+    def _remove(self, pointer: str) -> None:
+        container, token = self._find(pointer)
+        if isinstance(container, dict):
+            self.encoded_bytes -= encoded_size(token) + 1 + encoded_size(container[token])
+            del container[token]
+        else:
+            index = _index(token, len(container) - 1)
+            self.encoded_bytes -= encoded_size(container[index])
+            del container[index]
+        self.encoded_bytes -= bool(container)
+
+    def _find(self, pointer: str) -> "tuple[dict[str, JsonValue] | list[JsonValue], str]":
+        """Return the container a pointer leads into, and the last token; the container touched last is at hand."""
+        head, slash, token = pointer.rpartition("/")
+        if not slash:
+            raise ValueError(f"not a JSON Pointer: {pointer!r}")
+        if head != self._head:
+            self._container = self._at_container(head)
+            self._head = head
+        container = self._container
+        if not isinstance(container, dict | list):
+            raise TypeError(f"no container stands at {head!r}")
+        return container, token.replace("~1", "/").replace("~0", "~") if "~" in token else token
+
+    def _at_container(self, pointer: str) -> JsonValue:
+        place = self._root
+        for token in split(pointer):
+            place = _step(place, token)
+        return place
+
+
+def _step(place: JsonValue, token: str) -> JsonValue:
+    if isinstance(place, dict):
+        return place[token]
+    if isinstance(place, list):
+        return place[_index(token, len(place) - 1)]
+    raise LookupError(f"nothing stands below a {type(place).__name__}")
+
+
+def _index(token: str, most: int) -> int:
+    """Return an array index (RFC 6901 §4): digits without a leading zero, at most `most`."""
+    if not (token.isascii() and token.isdecimal()) or (token[0] == "0" and token != "0"):  # noqa: S105
+        raise LookupError(f"not an array index: {token!r}")
+    index = int(token)
+    if index > most:
+        raise IndexError(f"index {index} is beyond {most}")
+    return index

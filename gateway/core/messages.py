@@ -1,0 +1,443 @@
+"""The wire messages of `extraction.v1`, one class per name in PROTOCOL.md §3 and §4, with their reading and writing."""
+
+import re
+from typing import Annotated, Any, TypeAlias
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from gateway.core.pointer import JsonValue
+from gateway.errors import BadRequest, GatewayError
+
+__all__ = [
+    "Adjust",
+    "Cancel",
+    "Cancelled",
+    "ClientMessage",
+    "Completed",
+    "Credential",
+    "Error",
+    "Extract",
+    "Failed",
+    "Failure",
+    "Follow",
+    "GoAway",
+    "Hello",
+    "Incomplete",
+    "Ping",
+    "Pong",
+    "Reset",
+    "ServerMessage",
+    "Started",
+    "Terminal",
+    "Timing",
+    "Unfollow",
+    "Unwatch",
+    "Usage",
+    "Watch",
+    "Watching",
+    "Welcome",
+    "encode",
+    "error_message",
+    "read",
+]
+
+PROTOCOL = "extraction.v1"
+
+Id: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}\Z")]
+Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
+Interval: TypeAlias = Annotated[int, Meta(ge=0, le=1000)]
+
+
+class _Message(Struct, frozen=True, kw_only=True, tag_field="type", tag=str.lower, omit_defaults=True):
+    """A message from the server: unset fields are left out."""
+
+
+class _ClientMessage(_Message, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A message from a client: a field that does not exist is an error, not a wish."""
+
+
+class From(Struct, frozen=True, forbid_unknown_fields=True):
+    """A position to resume from."""
+
+    epoch: str
+    rev: Annotated[int, Meta(ge=-1)]
+
+
+class _WatchOptions(_ClientMessage, frozen=True, kw_only=True):
+    """How a watch wants its updates."""
+
+    encoding: str = "patch"
+    interval_ms: Interval = 40
+    progress: bool = False
+    reasoning: bool = False
+    grounding: bool = False
+    skeleton: bool = True
+    paths: list[str] | None = None
+
+
+class Hello(_ClientMessage, frozen=True, kw_only=True):
+    """The first message of a session."""
+
+    token: str | None = None
+    ticket: str | None = None
+    client: str | None = None
+
+
+class ChatMessage(Struct, frozen=True):
+    """One chat message; goes to the provider verbatim."""
+
+    role: Name
+    content: Any
+
+
+class Params(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What may be set of the provider's sampling."""
+
+    temperature: Annotated[float, Meta(ge=0, le=2)] | UnsetType = UNSET
+    top_p: Annotated[float, Meta(gt=0, le=1)] | UnsetType = UNSET
+    max_tokens: Annotated[int, Meta(ge=1, le=10_000_000)] | UnsetType = UNSET
+    seed: int | UnsetType = UNSET
+    stop: str | list[str] | UnsetType = UNSET
+
+
+class Extract(_WatchOptions, frozen=True, kw_only=True):
+    """Start an extraction, and watch it."""
+
+    id: Id
+    extractor: Name | None = None
+    schema: Any = UNSET
+    many: bool = False
+    input: str | None = None
+    messages: Annotated[list[ChatMessage], Meta(min_length=1)] | None = None
+    model: Name | None = None
+    mode: str | None = None
+    params: Params | None = None
+    retries: Annotated[int, Meta(ge=0, le=10)] = 0
+    key: Name | None = None
+    busy: str | None = None
+    cancel_after_ms: Annotated[int, Meta(ge=0)] | None = None
+    channel: Name | None = None
+
+
+class Watch(_WatchOptions, frozen=True, kw_only=True):
+    """Watch an extraction that exists."""
+
+    id: Id
+    extraction: Name
+    from_: From | str = msgspec.field(default="start", name="from")
+
+
+class Unwatch(_ClientMessage, frozen=True, kw_only=True):
+    """Stop watching; the extraction goes on."""
+
+    id: Id
+
+
+class Adjust(_ClientMessage, frozen=True, kw_only=True):
+    """Change a watch's interval."""
+
+    id: Id
+    interval_ms: Interval | None = None
+
+
+class Cancel(_ClientMessage, frozen=True, kw_only=True):
+    """End an extraction for everyone."""
+
+    id: Id | None = None
+    extraction: Name | None = None
+
+
+class Follow(_ClientMessage, frozen=True, kw_only=True):
+    """Hear of a channel's extractions."""
+
+    id: Id
+    channel: Name
+
+
+class Unfollow(_ClientMessage, frozen=True, kw_only=True):
+    """Stop hearing of them."""
+
+    id: Id
+
+
+class Credential(_ClientMessage, frozen=True, kw_only=True):
+    """Refresh the session's credential in place."""
+
+    token: str | None = None
+    ticket: str | None = None
+
+
+class Ping(_ClientMessage, frozen=True, kw_only=True):
+    """Ask for a sign of life."""
+
+    nonce: str | int | None = None
+
+
+class Pong(_ClientMessage, frozen=True, kw_only=True):
+    """Give one."""
+
+    nonce: str | int | None = None
+
+
+ClientMessage: TypeAlias = (
+    Hello | Extract | Watch | Unwatch | Adjust | Cancel | Follow | Unfollow | Credential | Ping | Pong
+)
+
+
+class Welcome(_Message, frozen=True, kw_only=True):
+    """The answer to `hello`: who is there and what it allows."""
+
+    session: str
+    protocol: str
+    server: str
+    heartbeat_ms: int
+    limits: dict[str, int | float]
+    extractors: list[dict[str, Any]]
+    encodings: list[str]
+    inline_schemas: bool
+    provider: dict[str, Any]
+
+
+class Started(_Message, frozen=True, kw_only=True):
+    """The answer to `extract`."""
+
+    id: str
+    extraction: str
+    epoch: str
+    state: str
+    deduplicated: bool
+
+
+class Watching(_Message, frozen=True, kw_only=True):
+    """The answer to `watch`."""
+
+    id: str
+    extraction: str
+    epoch: str
+    rev: int
+    state: str
+    recovered: str | None
+
+
+class Reset(_Message, frozen=True, kw_only=True):
+    """What was shown is void; a snapshot of another epoch follows."""
+
+    id: str
+    epoch: str
+    attempt: int
+    reason: str
+    errors: list[dict[str, str]] | UnsetType = UNSET
+
+
+class Usage(Struct, frozen=True, kw_only=True):
+    """Tokens of all attempts; `estimated` where the provider did not count."""
+
+    input_tokens: int
+    output_tokens: int
+    total_tokens: int
+    estimated: bool
+
+
+class Timing(Struct, frozen=True, kw_only=True):
+    """Milliseconds: waiting for the provider's slot, from there to the first delta, in all."""
+
+    queued_ms: int
+    first_delta_ms: int | None
+    total_ms: int
+
+
+class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Why an extraction failed."""
+
+    code: str
+    message: str
+    retryable: bool
+    phase: str | UnsetType = UNSET
+    errors: list[dict[str, str]] | UnsetType = UNSET
+
+
+class Terminal(_Message, frozen=True, kw_only=True):
+    """How an extraction ended; the last message of a watch. `id` is put in for each watch."""
+
+    epoch: str
+    rev: int
+    attempts: int
+    usage: Usage
+    timing: Timing
+    digest: str
+    repairs: list[dict[str, Any]]
+
+
+class Completed(Terminal, frozen=True, kw_only=True):
+    """The value is the validated model's JSON."""
+
+
+class Incomplete(Terminal, frozen=True, kw_only=True):
+    """The model was cut off; `open` are the pointers that were still open, innermost first."""
+
+    reason: str
+    open: list[str]
+
+
+class Failed(Terminal, frozen=True, kw_only=True):
+    """The value is what there was until the failure."""
+
+    error: Failure
+
+
+class Cancelled(Terminal, frozen=True, kw_only=True):
+    """Somebody ended it."""
+
+
+class Error(_Message, frozen=True, kw_only=True):
+    """What is wrong with one message; the session goes on."""
+
+    id: str | UnsetType = UNSET
+    extraction: str | UnsetType = UNSET
+    code: str
+    message: str
+    param: str | UnsetType = UNSET
+    retryable: bool
+    retry_after_ms: int | UnsetType = UNSET
+
+
+class GoAway(_Message, frozen=True, kw_only=True):
+    """The server will close soon."""
+
+    reason: str
+    retry_after_ms: int
+    deadline_ms: int
+
+
+ServerMessage: TypeAlias = Welcome | Started | Watching | Reset | Terminal | Error | GoAway | Ping | Pong
+
+_CLASSES: dict[str, type[Any]] = {
+    str(message.__struct_config__.tag): message
+    for message in (Hello, Extract, Watch, Unwatch, Adjust, Cancel, Follow, Unfollow, Credential, Ping, Pong)
+}
+_WHERE = re.compile(r" - at `\$\.?(?P<path>.*)`$")
+
+
+def encode(message: ServerMessage) -> str:
+    """Return the message as the text of one frame."""
+    return msgspec.json.encode(message).decode()
+
+
+def error_message(error: GatewayError, *, id: str | None = None) -> Error:  # noqa: A002 - the wire's own name
+    """Return the `error` message for a failure."""
+    return Error(
+        id=UNSET if id is None else id,
+        code=error.code,
+        message=error.message,
+        param=UNSET if error.param is None else error.param,
+        retryable=error.retryable,
+        retry_after_ms=UNSET if error.retry_after_ms is None else error.retry_after_ms,
+    )
+
+
+def read(text: str, *, max_depth: int) -> ClientMessage:
+    """Read one frame of a client.
+
+    Args:
+        text: the frame's text; its size has been checked.
+        max_depth: containers inside containers.
+
+    Raises:
+        BadRequest: not a JSON object of a known type; says which field, what was expected, what came. `frame_id`
+            is set where the frame carried a usable `id`.
+    """
+    frame = _decoded(text, max_depth)
+    try:
+        return _typed(frame)
+    except BadRequest as error:
+        raise FrameError(error.message, param=error.param, frame_id=_usable_id(frame)) from None
+
+
+class FrameError(BadRequest):
+    """A frame that is JSON, but not a message.
+
+    Attributes:
+        frame_id: the frame's own `id`, where it can be used in the answer.
+    """
+
+    def __init__(self, message: str, *, param: str | None = None, frame_id: str | None = None) -> None:
+        """Keep the id the answer is for."""
+        super().__init__(message, param=param)
+        self.frame_id = frame_id
+
+
+def _decoded(text: str, max_depth: int) -> dict[str, Any]:
+    try:
+        frame = msgspec.json.decode(text)
+    except (msgspec.DecodeError, RecursionError, UnicodeError, ValueError):
+        raise BadRequest("expected one JSON object (RFC 8259) per frame, got text that is not") from None
+    if not isinstance(frame, dict):
+        raise BadRequest(f"expected a JSON object, got {_kind(frame)}")
+    if not _is_shallow(frame, max_depth):
+        raise BadRequest(f"expected at most {max_depth} levels of nesting, got more")
+    return frame
+
+
+def _is_shallow(value: JsonValue, max_depth: int) -> bool:
+    """Tell whether nothing is nested deeper; level by level, so that no depth can exhaust the stack."""
+    level = [value]
+    for _ in range(max_depth + 1):
+        level = [child for node in level for child in _children(node) if isinstance(child, dict | list)]
+        if not level:
+            return True
+    return False
+
+
+def _children(node: JsonValue) -> Any:
+    return node.values() if isinstance(node, dict) else node
+
+
+def _typed(frame: dict[str, Any]) -> ClientMessage:
+    name = frame.get("type")
+    if not isinstance(name, str) or name not in _CLASSES:
+        known = ", ".join(sorted(_CLASSES))
+        raise BadRequest(f"type: expected one of {known}; got {_excerpt(name)}", param="type")
+    try:
+        message: ClientMessage = msgspec.convert(frame, _CLASSES[name])
+    except msgspec.ValidationError as error:
+        raise _explained(str(error), frame) from None
+    return message
+
+
+def _explained(text: str, frame: dict[str, Any]) -> BadRequest:
+    """Turn the decoder's complaint into field, expectation and what came."""
+    match = _WHERE.search(text)
+    path = match["path"] if match else ""
+    complaint = text[: match.start()] if match else text
+    unknown = re.search(r"unknown field `([^`]*)`|missing required field `([^`]*)`", complaint)
+    if unknown:
+        field = ".".join(filter(None, [path, unknown[1] or unknown[2]]))
+        problem = "there is no such field" if unknown[1] else "this field is required"
+        return BadRequest(f"{field}: {problem}", param=field)
+    return BadRequest(f"{path}: {complaint[:1].lower()}{complaint[1:]}; got {_excerpt(_at(frame, path))}", param=path)
+
+
+def _at(frame: Any, path: str) -> Any:
+    for step in re.findall(r"[^.\[\]]+", path):
+        if isinstance(frame, list):
+            frame = frame[int(step)] if step.isdecimal() and int(step) < len(frame) else None
+        else:
+            frame = frame.get(step) if isinstance(frame, dict) else None
+    return frame
+
+
+def _excerpt(value: Any) -> str:
+    """Return at most 60 characters of what came."""
+    text = msgspec.json.encode(value).decode()
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _kind(value: Any) -> str:
+    names = {list: "an array", str: "a string", bool: "a boolean", type(None): "null"}
+    return names.get(type(value), "a number")
+
+
+def _usable_id(frame: dict[str, Any]) -> str | None:
+    name = frame.get("id")
+    return name if isinstance(name, str) and re.fullmatch(r"[A-Za-z0-9_.:-]{1,64}", name) else None

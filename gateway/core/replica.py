@@ -1,0 +1,122 @@
+"""The receiving side of one watch: apply what follows on, drop what is old, notice gaps (PROTOCOL.md §4).
+
+The states of a watch form a chain: each update names the revision it starts from and the one it reaches.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Any
+
+import rfc8785
+
+from gateway.core.growing import GrowingValue
+from gateway.core.pointer import JsonValue
+
+__all__ = ["Receipt", "Replica", "digest"]
+
+_LARGEST_EXACT = 2**53 - 1
+_TERMINALS = frozenset({"completed", "incomplete", "failed", "cancelled"})
+
+
+class Receipt(StrEnum):
+    """What became of a frame."""
+
+    APPLIED = "applied"
+    DROPPED = "dropped"
+    """It was old, or not about the value."""
+    GAP = "gap"
+    """It does not follow on: watch again from `position`."""
+    ENDED = "ended"
+
+
+class Replica:
+    """One watch's value, kept up to date frame by frame.
+
+    Attributes:
+        epoch: None before the first snapshot.
+        rev: the revision of `value`.
+        terminal: the terminal frame, once it has come.
+    """
+
+    def __init__(self) -> None:
+        """Begin without a value."""
+        self.epoch: str | None = None
+        self.rev = -1
+        self.terminal: Mapping[str, Any] | None = None
+        self._growing = GrowingValue(None)
+        self._has_gap = False
+
+    @property
+    def value(self) -> JsonValue:
+        """The value at `rev`, live."""
+        return self._growing.value
+
+    @property
+    def position(self) -> dict[str, JsonValue] | None:
+        """What to give as `from` to watch again; None before the first snapshot."""
+        return None if self.epoch is None else {"epoch": self.epoch, "rev": self.rev}
+
+    def take(self, frame: Mapping[str, Any]) -> Receipt:
+        """Take one server frame of this watch.
+
+        Raises:
+            LookupError, TypeError, ValueError: a patch that does not fit the value it claims to start from.
+        """
+        match frame["type"]:
+            case "snapshot":
+                return self._take_snapshot(frame)
+            case "patch":
+                return self._take_patch(frame)
+            case "reset":
+                self.epoch, self.rev, self._has_gap = frame["epoch"], -1, False
+                return Receipt.APPLIED
+            case kind if kind in _TERMINALS:
+                self.terminal = frame
+                return Receipt.ENDED
+            case _:
+                return Receipt.DROPPED
+
+    def _take_snapshot(self, frame: Mapping[str, Any]) -> Receipt:
+        if frame["epoch"] == self.epoch and frame["rev"] < self.rev:
+            return Receipt.DROPPED
+        self.epoch, self.rev, self._has_gap = frame["epoch"], frame["rev"], False
+        self._growing = GrowingValue(frame["value"])
+        return Receipt.APPLIED
+
+    def _take_patch(self, frame: Mapping[str, Any]) -> Receipt:
+        if self._has_gap:
+            return Receipt.DROPPED
+        if frame["rev"] <= self.rev:
+            return Receipt.DROPPED
+        if frame["from"] != self.rev:
+            self._has_gap = True
+            return Receipt.GAP
+        for operation in frame["ops"]:
+            self._growing.apply(operation["op"], operation["path"], operation.get("value"))
+        self.rev = frame["rev"]
+        return Receipt.APPLIED
+
+
+def digest(value: JsonValue) -> str:
+    """Return the SHA-256, in lower-case hex, of the value's canonical form (RFC 8785), numbers as IEEE doubles.
+
+    Costs about 30 ms for 170 KB: larger values off the event loop.
+
+    Raises:
+        ValueError: a number beyond the range of a double, or not a number.
+    """
+    try:
+        canonical = rfc8785.dumps(_as_doubles(value))
+    except (OverflowError, rfc8785.CanonicalizationError) as error:
+        raise ValueError("expected numbers that a double can hold") from error
+    return hashlib.sha256(canonical).hexdigest()
+
+
+def _as_doubles(value: JsonValue) -> JsonValue:
+    if isinstance(value, dict):
+        return {key: _as_doubles(member) for key, member in value.items()}
+    if isinstance(value, list):
+        return [_as_doubles(item) for item in value]
+    is_large = isinstance(value, int) and not isinstance(value, bool) and abs(value) > _LARGEST_EXACT
+    return float(value) if is_large and isinstance(value, int) else value

@@ -1,0 +1,137 @@
+"""What is extracted: one schema, the shape of its values, what a provider is sent, and the final validation.
+
+A schema comes from a pydantic model, which is trusted, or from an inline JSON Schema, which is not (see
+PROTOCOL.md §10). A provider is only ever asked for an object; any other value is its only member, the wrapper.
+"""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import PydanticUserError, TypeAdapter
+
+from gateway.core.admission import admit, refuse
+from gateway.core.limits import Limits
+from gateway.core.shape import ANY, Shape
+from gateway.core.strict import declared_form, strict_form
+from gateway.core.validation import InlineValidator, ItemsValidator, ModelValidator, Validator
+from gateway.core.values import JsonObject, JsonValue
+
+__all__ = ["ANY", "JsonValue", "Schema", "Shape"]
+
+_NAME_CHARS = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Schema:
+    """One schema, made once and shared by every extraction that uses it.
+
+    Attributes:
+        name: 1–64 characters of `[A-Za-z0-9_-]`: what a provider calls the tool or the response format.
+        json_schema: as declared; of a model, the schema of what it validates.
+        shape: of the value.
+        provider_schema: what a provider is sent, complete in itself.
+        strict: `provider_schema` keeps the rules for strict output.
+        wrapper: the only member of the object a provider is asked for, where the value is that member's:
+            `items` for a list that `many` made, `value` for anything else that is not an object, else None.
+    """
+
+    name: str
+    json_schema: JsonObject
+    shape: Shape
+    provider_schema: JsonObject
+    strict: bool
+    wrapper: str | None
+    _root: JsonObject  # what references resolve against
+    _described: JsonObject  # the schema of the value: the root, or an array around it
+    _validator: Validator
+    _fills_defaults: bool  # a model does so itself
+
+    @classmethod
+    def from_model(cls, model: Any, *, name: str | None = None) -> "Schema":
+        """Make the schema of a pydantic model, or of any type pydantic can validate.
+
+        Raises:
+            SchemaInvalid: the model has no JSON Schema.
+        """
+        try:
+            adapter: TypeAdapter[Any] = TypeAdapter(model)
+            root: JsonObject = adapter.json_schema(mode="validation", by_alias=True)
+        except PydanticUserError as fault:
+            refuse("", f"expected a model that has a JSON Schema, got one that has not: {fault.message}")
+        validator = ModelValidator(adapter)
+        return _made(name or str(getattr(model, "__name__", "")), root, validator, fills_defaults=False)
+
+    @classmethod
+    def from_json(cls, schema: object, *, limits: Limits, name: str | None = None) -> "Schema":
+        """Make the schema of an inline JSON Schema: draft 2020-12, 2019-09 or 7, with local references only.
+
+        Raises:
+            SchemaInvalid: it cannot be used; the message names the place, what was expected and what came.
+            SchemaTooComplex: it is beyond `schema_bytes`, `schema_depth` or `schema_nodes`.
+        """
+        root = admit(schema, limits)
+        return _made(name or str(root.get("title", "")), root, InlineValidator(root), fills_defaults=True)
+
+    def validate(self, value: JsonValue) -> JsonValue:
+        """Return the value as the schema has it: validated, and with declared defaults for absent members.
+
+        An explicit null of a member that is declared, not required and may not be null counts as absent: the
+        strict form makes every member required, so that null is the only way left for a model to say so.
+
+        Raises:
+            InvalidOutput: with at most 20 `errors`, each of a bounded length.
+        """
+        validated = self._validator.validate(self.shape.without_absent(value))
+        return self.shape.with_defaults(validated) if self._fills_defaults else validated
+
+    def many(self) -> "Schema":
+        """Return the schema of a bare array of this; a provider is asked for an object with `items`."""
+        array: JsonObject = {"type": "array", "items": self._described}
+        provider_schema, strict = _asked(self._root, array, "items")
+        return Schema(
+            name=f"{self.name[: _NAME_CHARS - len('_list')]}_list",
+            json_schema=declared_form(self._root, array),
+            shape=Shape.of(self._root, array),
+            provider_schema=provider_schema,
+            strict=strict,
+            wrapper="items",
+            _root=self._root,
+            _described=array,
+            _validator=ItemsValidator(self._validator),
+            _fills_defaults=self._fills_defaults,
+        )
+
+
+def _made(name: str, root: JsonObject, validator: Validator, *, fills_defaults: bool) -> Schema:
+    shape = Shape.of(root)
+    wrapper = None if shape.is_object else "value"
+    provider_schema, strict = _asked(root, root, wrapper)
+    return Schema(
+        name=re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:_NAME_CHARS] or "extract",
+        json_schema=root,
+        shape=shape,
+        provider_schema=provider_schema,
+        strict=strict,
+        wrapper=wrapper,
+        _root=root,
+        _described=root,
+        _validator=validator,
+        _fills_defaults=fills_defaults,
+    )
+
+
+def _asked(root: JsonObject, described: JsonObject, wrapper: str | None) -> tuple[JsonObject, bool]:
+    """Return what a provider is asked for, and whether that is in the strict form."""
+    asked: JsonObject = described if wrapper is None else _wrapped(described, wrapper)
+    strict = strict_form(root, asked)
+    return (declared_form(root, asked), False) if strict is None else (strict, True)
+
+
+def _wrapped(described: JsonObject, wrapper: str) -> JsonObject:
+    return {
+        "type": "object",
+        "properties": {wrapper: described},
+        "required": [wrapper],
+        "additionalProperties": False,
+    }

@@ -1,0 +1,270 @@
+"""The life of one session: client message in → commands out (PROTOCOL.md §2, §3).
+
+1. The phase changes only by `_TABLE`; every pair of phase and message has one entry.
+2. A message about one operation never closes the session; only a violation of the greeting does.
+3. An id is live from the message that names it until its terminal or `unwatch`; a refused id was never live.
+"""
+
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from gateway.core import messages
+from gateway.core.limits import Limits
+from gateway.core.messages import ClientMessage, ServerMessage
+from gateway.errors import BadRequest, CloseCode, DuplicateId, GatewayError, NotFound, OverCapacity, Unauthenticated
+
+__all__ = ["Attach", "Change", "Close", "Command", "Detach", "End", "Phase", "Send", "Session", "Start"]
+
+_REMEMBERED_IDS = 1_024
+"""Finished ids, so that a cancel that crossed the terminal on the wire is ignored and not refused."""
+
+
+class Phase(StrEnum):
+    """Where a session is in its life."""
+
+    GREETING = "greeting"
+    OPEN = "open"
+    CLOSED = "closed"
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send a message."""
+
+    message: ServerMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Close the connection, after what was to be sent."""
+
+    code: CloseCode
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Start an extraction and its first watch; answer with `started`, or `refused`."""
+
+    request: messages.Extract
+
+
+@dataclass(frozen=True, slots=True)
+class Attach:
+    """Watch an extraction; answer with `attached`, or `refused`."""
+
+    request: messages.Watch
+
+
+@dataclass(frozen=True, slots=True)
+class Detach:
+    """Stop a watch."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Change a watch's interval."""
+
+    id: str
+    interval_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """Cancel an extraction; `id` names the watch it was asked through, where it was."""
+
+    extraction: str
+    id: str | None
+
+
+Command: TypeAlias = Send | Close | Start | Attach | Detach | Change | End
+
+
+class Session:
+    """Decides what a connection does with each message.
+
+    Args:
+        welcome: the answer to `hello`.
+        limits: `watches_per_connection` and `extractions_per_connection` apply.
+        has_access: tells whether a credential may enter; None stands for no credential.
+        credential: what came with the handshake.
+
+    Attributes:
+        phase: see `Phase`.
+    """
+
+    def __init__(
+        self,
+        welcome: messages.Welcome,
+        *,
+        limits: Limits,
+        has_access: Callable[[str | None], bool],
+        credential: str | None = None,
+    ) -> None:
+        """Wait for `hello`."""
+        self.phase = Phase.GREETING
+        self._welcome = welcome
+        self._limits = limits
+        self._has_access = has_access
+        self._credential = credential
+        self._live: dict[str, str | None] = {}  # watch id → extraction, None until it is known
+        self._started: dict[str, str] = {}  # extractions of this session that still run → the id that started them
+        self._finished: OrderedDict[str, None] = OrderedDict()
+
+    def receive(self, message: ClientMessage) -> list[Command]:
+        """Decide what a message leads to."""
+        handler, phase = _TABLE[self.phase, type(message)]
+        try:
+            commands = handler(self, message)
+        except GatewayError as error:
+            return [Send(messages.error_message(error, id=getattr(message, "id", None)))]
+        is_closing = any(isinstance(command, Close) for command in commands)
+        self.phase = Phase.CLOSED if is_closing else phase
+        return commands
+
+    def reject(self, error: BadRequest) -> list[Command]:
+        """Decide what a frame that is no message leads to."""
+        if self.phase is Phase.GREETING:
+            self.phase = Phase.CLOSED
+            return [Send(messages.error_message(error)), Close(CloseCode.PROTOCOL_VIOLATION, "expected hello")]
+        return [Send(messages.error_message(error, id=getattr(error, "frame_id", None)))]
+
+    def expire(self) -> list[Command]:
+        """Decide what follows when `hello` did not come in time."""
+        if self.phase is not Phase.GREETING:
+            return []
+        self.phase = Phase.CLOSED
+        return [Close(CloseCode.HELLO_TIMEOUT, f"expected hello within {self._limits.hello_timeout_s:g} s")]
+
+    def started(self, id_: str, extraction: str, *, is_own: bool) -> None:
+        """Take note that `Start` worked; `is_own` where it counts towards this session's limit."""
+        self._live[id_] = extraction
+        if is_own:
+            self._started[extraction] = id_
+
+    def attached(self, id_: str, extraction: str) -> None:
+        """Take note that `Attach` worked."""
+        self._live[id_] = extraction
+
+    def refused(self, id_: str, error: GatewayError) -> list[Command]:
+        """Decide what follows when `Start` or `Attach` did not work."""
+        if self._live.get(id_) is None:
+            self._live.pop(id_, None)
+        return [Send(messages.error_message(error, id=id_))]
+
+    def finished(self, id_: str) -> None:
+        """Take note that a watch's terminal has been written."""
+        self._live.pop(id_, None)
+        self._finished[id_] = None
+        if len(self._finished) > _REMEMBERED_IDS:
+            self._finished.popitem(last=False)
+
+    def ended(self, extraction: str) -> None:
+        """Take note that an extraction has ended: it counts no longer."""
+        self._started.pop(extraction, None)
+
+    def _greet(self, message: messages.Hello) -> list[Command]:
+        credential = message.token or self._credential
+        if self._has_access(credential):
+            return [Send(self._welcome)]
+        what = "a credential that this server knows" if credential else "a credential (hello.token, or bearer.…)"
+        error = Unauthenticated(f"expected {what}", param="token")
+        return [Send(messages.error_message(error)), Close(CloseCode.UNAUTHENTICATED, error.code)]
+
+    def _violate(self, message: ClientMessage) -> list[Command]:
+        expected = "hello first" if self.phase is Phase.GREETING else "one hello only"
+        name = message.__struct_config__.tag
+        return [Close(CloseCode.PROTOCOL_VIOLATION, f"expected {expected}, got {name}")]
+
+    def _extract(self, message: messages.Extract) -> list[Command]:
+        if message.id in self._live:
+            raise DuplicateId(f"id: {message.id!r} is live already", param="id")
+        self._check_room_for_watch()
+        if len(self._started) >= self._limits.extractions_per_connection:
+            most = self._limits.extractions_per_connection
+            raise OverCapacity(f"expected at most {most} extractions at once on a connection", retry_after_ms=1_000)
+        self._live[message.id] = None
+        self._finished.pop(message.id, None)
+        return [Start(message)]
+
+    def _watch(self, message: messages.Watch) -> list[Command]:
+        if message.id in self._live:
+            if self._live[message.id] != message.extraction:
+                raise DuplicateId(f"id: {message.id!r} is live already for another extraction", param="id")
+        else:
+            self._check_room_for_watch()
+            self._live[message.id] = None
+            self._finished.pop(message.id, None)
+        return [Attach(message)]
+
+    def _check_room_for_watch(self) -> None:
+        most = self._limits.watches_per_connection
+        if len(self._live) >= most:
+            raise OverCapacity(f"expected at most {most} watches at once on a connection", retry_after_ms=1_000)
+
+    def _unwatch(self, message: messages.Unwatch) -> list[Command]:
+        if not self._is_live(message.id):
+            return []
+        self.finished(message.id)
+        return [Detach(message.id)]
+
+    def _adjust(self, message: messages.Adjust) -> list[Command]:
+        if not self._is_live(message.id) or message.interval_ms is None:
+            return []
+        return [Change(message.id, message.interval_ms)]
+
+    def _cancel(self, message: messages.Cancel) -> list[Command]:
+        if (message.id is None) == (message.extraction is None):
+            raise BadRequest("id: expected either id or extraction, got both or none", param="id")
+        if message.extraction is not None:
+            return [End(message.extraction, None)]
+        if message.id is None or not self._is_live(message.id):
+            return []
+        extraction = self._live[message.id]
+        return [] if extraction is None else [End(extraction, message.id)]
+
+    def _is_live(self, id_: str) -> bool:
+        """Tell whether an id is live; what is finished is ignored (cancel races), what never was is an error."""
+        if id_ in self._live:
+            return True
+        if id_ in self._finished:
+            return False
+        raise NotFound(f"id: no watch {id_!r} on this connection", param="id")
+
+    def _ping(self, message: messages.Ping) -> list[Command]:
+        return [Send(messages.Pong(nonce=message.nonce))]
+
+    def _ignore(self, _: ClientMessage) -> list[Command]:
+        return []
+
+    def _not_offered(self, message: ClientMessage) -> list[Command]:
+        raise BadRequest(f"type: {message.__struct_config__.tag} is not offered by this server", param="type")
+
+
+Handler: TypeAlias = Callable[[Session, Any], list[Command]]
+
+_OPEN_HANDLERS: dict[type[Any], Handler] = {
+    messages.Hello: Session._violate,  # noqa: SLF001 - the session's own table
+    messages.Extract: Session._extract,  # noqa: SLF001
+    messages.Watch: Session._watch,  # noqa: SLF001
+    messages.Unwatch: Session._unwatch,  # noqa: SLF001
+    messages.Adjust: Session._adjust,  # noqa: SLF001
+    messages.Cancel: Session._cancel,  # noqa: SLF001
+    messages.Follow: Session._not_offered,  # noqa: SLF001
+    messages.Unfollow: Session._not_offered,  # noqa: SLF001
+    messages.Credential: Session._not_offered,  # noqa: SLF001
+    messages.Ping: Session._ping,  # noqa: SLF001
+    messages.Pong: Session._ignore,  # noqa: SLF001
+}
+
+_TABLE: dict[tuple[Phase, type[Any]], tuple[Handler, Phase]] = {
+    **{(Phase.GREETING, message): (Session._violate, Phase.CLOSED) for message in _OPEN_HANDLERS},  # noqa: SLF001
+    (Phase.GREETING, messages.Hello): (Session._greet, Phase.OPEN),  # noqa: SLF001
+    **{(Phase.OPEN, message): (handler, Phase.OPEN) for message, handler in _OPEN_HANDLERS.items()},
+    **{(Phase.CLOSED, message): (Session._ignore, Phase.CLOSED) for message in _OPEN_HANDLERS},  # noqa: SLF001
+}

@@ -1,0 +1,293 @@
+"""What a schema says about one place of a value while it is written (PROTOCOL.md §4, "Partial value").
+
+1. A skeleton holds every declared member: its default, an empty list, a nested skeleton, else null.
+2. Nothing is guessed where a union leaves a choice; a recursive reference stops at null.
+3. Whatever is asked, a shape answers: unknown places are `ANY`.
+4. Shapes are shared: a schema has finitely many, however deep values nest, and they keep nothing of a value.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+from typing import TypeAlias, cast
+
+from gateway.core.candidates import Candidate, candidates_of, conjunction, declared_default, types_of
+from gateway.core.members import (
+    declared_keys,
+    is_required,
+    is_restricted_string,
+    item_schemas,
+    member_schemas,
+    other_schemas,
+    prefix_count,
+)
+from gateway.core.values import JsonObject, JsonValue
+
+__all__ = ["ANY", "Shape"]
+
+_SKELETON_CHARS = 65_536  # of one skeleton, as JSON: references that double would make it exponential
+_SKELETON_DEPTH = 32
+
+_Key: TypeAlias = tuple[object, ...]
+
+
+class _Schema:
+    """The whole schema: what references resolve against, and the shapes made so far."""
+
+    __slots__ = ("root", "shapes")
+
+    def __init__(self, root: JsonValue) -> None:
+        self.root = root
+        self.shapes: dict[_Key, Shape] = {}
+
+    def shape(self, candidates: tuple[Candidate, ...], default: list[JsonValue]) -> "Shape":
+        key = (*map(_identity, candidates), *map(id, default), len(default))
+        shape = self.shapes.get(key)
+        if shape is None:
+            shape = self.shapes[key] = Shape(self, candidates, default)
+        return shape
+
+
+class Shape:
+    """What the schema says about one place of the value; made on demand, safe for recursive schemas.
+
+    Attributes:
+        held: a string here stays hidden until its closing quote, because a union member that permits a string
+            restricts it to an enum or a constant.
+        nullable: null is permitted here.
+    """
+
+    __slots__ = (
+        "_candidates",
+        "_default",
+        "_items",
+        "_members",
+        "_object",
+        "_rest",
+        "_schema",
+        "held",
+        "nullable",
+    )
+
+    def __init__(self, schema: _Schema, candidates: tuple[Candidate, ...], default: list[JsonValue]) -> None:
+        """Made by `of` and by other shapes."""
+        self._schema = schema
+        self._candidates = candidates
+        self._default = default
+        self._members: dict[str, Shape] | None = None
+        self._items: tuple[Shape, ...] | None = None
+        self._rest: Shape | None = None
+        self._object: Callable[[], JsonValue] | None = None
+        self.held = any(map(is_restricted_string, candidates))
+        self.nullable = any("null" in types_of(candidate) for candidate in candidates)
+
+    @classmethod
+    def of(cls, root: JsonValue, schema: JsonValue = None) -> "Shape":
+        """Return the shape of a value that `schema` describes; its references resolve against `root`.
+
+        Neither may be changed afterwards.
+
+        Args:
+            root: the whole JSON Schema.
+            schema: the part of it, or a schema around it; None means `root`.
+        """
+        schema = root if schema is None else schema
+        return _Schema(root).shape(candidates_of(root, schema), declared_default(root, schema))
+
+    @property
+    def is_object(self) -> bool:
+        """Whether an object, and nothing else, is permitted here, without a choice between several."""
+        return len(self._candidates) == 1 and types_of(self._candidates[0]) == {"object"}
+
+    def placeholder(self) -> JsonValue:
+        """Return afresh what stands here before the model writes.
+
+        Inside the skeleton of an enclosing object a recursive reference stands at null instead.
+        """
+        return _maker(_Skeleton(self._schema).place(self, ()))()
+
+    def opened(self, array: bool) -> JsonObject | list[JsonValue]:
+        """Return afresh what appears when the model opens a container here.
+
+        For an array that is an empty one; for an object the skeleton of the only object there can be, else an
+        empty one. A default that is declared for the object as a whole does not count.
+        """
+        if array:
+            return []
+        make = self._object
+        if make is None:
+            make = self._object = self._compile()
+        return cast("JsonObject", make())
+
+    def member(self, key: str) -> "Shape":
+        """Return the shape of the member `key` of an object here."""
+        members = self._members
+        if members is None:
+            members = self._members = self._declared_members()
+        shape = members.get(key)
+        return self._other_members() if shape is None else shape
+
+    def item(self, index: int) -> "Shape":
+        """Return the shape of the item at `index` of an array here."""
+        items = self._items
+        if items is None:
+            items = self._items = self._declared_items()
+        return items[min(index, len(items) - 1)]
+
+    def without_absent(self, value: JsonValue) -> JsonValue:
+        """Leave out the nulls of members that are declared, need not be there and may not be null.
+
+        The strict form makes such members required and nullable, so null is how a model says "absent". The
+        value itself is not changed.
+        """
+        match value:
+            case dict():
+                return {
+                    key: self.member(key).without_absent(member)
+                    for key, member in value.items()
+                    if member is not None or not self._is_absent_by_null(key)
+                }
+            case list():
+                return [self.item(index).without_absent(item) for index, item in enumerate(value)]
+            case _:
+                return value
+
+    def with_defaults(self, value: JsonValue) -> JsonValue:
+        """Add the declared defaults of absent members, in every object; the value itself is not changed."""
+        match value:
+            case dict():
+                filled = {key: self.member(key).with_defaults(member) for key, member in value.items()}
+                for key, shape in self._defaulted_members():
+                    filled.setdefault(key, shape.placeholder())
+                return filled
+            case list():
+                return [self.item(index).with_defaults(item) for index, item in enumerate(value)]
+            case _:
+                return value
+
+    def _objects(self) -> list[Candidate]:
+        return [candidate for candidate in self._candidates if "object" in types_of(candidate)]
+
+    def _arrays(self) -> list[Candidate]:
+        return [candidate for candidate in self._candidates if "array" in types_of(candidate)]
+
+    def _compile(self) -> Callable[[], JsonValue]:
+        objects = self._objects()
+        if len(objects) != 1:
+            return dict
+        return _maker(_Skeleton(self._schema).object(self, objects[0], ()))
+
+    def _declared_members(self) -> "dict[str, Shape]":
+        objects = self._objects()
+        keys = dict.fromkeys(key for candidate in objects for key in declared_keys(candidate))
+        return {key: self._union(objects, partial(member_schemas, key=key)) for key in keys}
+
+    def _other_members(self) -> "Shape":
+        if self._rest is None:
+            self._rest = self._union(self._objects(), other_schemas)
+        return self._rest
+
+    def _declared_items(self) -> "tuple[Shape, ...]":
+        """Return a shape for each prefix item that is declared, and one for all items after them."""
+        arrays = self._arrays()
+        count = max(map(prefix_count, arrays), default=0)
+        return tuple(self._union(arrays, partial(item_schemas, index=index)) for index in range(count + 1))
+
+    def _union(self, candidates: list[Candidate], schemas_of: Callable[[Candidate], list[JsonValue]]) -> "Shape":
+        """Return the shape of a place below; its default is only sure where there is no choice above."""
+        root = self._schema.root
+        below: dict[_Key, Candidate] = {}
+        default: list[JsonValue] = []
+        for candidate in candidates:
+            schemas = schemas_of(candidate)
+            below.update((_identity(found), found) for found in conjunction(root, schemas))
+            if len(candidates) == 1:
+                default = next(filter(None, (declared_default(root, schema) for schema in schemas)), [])
+        return self._schema.shape(tuple(below.values()) or ((),), default)
+
+    def _is_absent_by_null(self, key: str) -> bool:
+        objects = self._objects()
+        return not self.member(key).nullable and any(
+            key in declared_keys(candidate) and not is_required(candidate, key) for candidate in objects
+        )
+
+    def _defaulted_members(self) -> "Iterator[tuple[str, Shape]]":
+        objects = self._objects()
+        for key in declared_keys(objects[0]) if len(objects) == 1 else ():
+            shape = self.member(key)
+            if shape._default:  # noqa: SLF001 - another shape
+                yield key, shape
+
+
+class _Skeleton:
+    """Lays out one skeleton, up to a size."""
+
+    __slots__ = ("_left", "_root")
+
+    def __init__(self, schema: _Schema) -> None:
+        self._left = _SKELETON_CHARS
+        self._root = schema.root
+
+    def place(self, shape: Shape, above: tuple[_Key, ...]) -> JsonValue:
+        """Return what stands at a place inside the objects `above`."""
+        if shape._default:  # noqa: SLF001 - laid out from its own parts
+            return self._fitting(shape._default[0])  # noqa: SLF001
+        if len(shape._candidates) != 1:  # noqa: SLF001
+            return None
+        candidate = shape._candidates[0]  # noqa: SLF001
+        types = types_of(candidate)
+        if types == {"array"}:
+            return self._fitting([])
+        if types == {"object"} and len(above) < _SKELETON_DEPTH and _identity(candidate) not in above:
+            return self.object(shape, candidate, above)
+        return None
+
+    def object(self, shape: Shape, candidate: Candidate, above: tuple[_Key, ...]) -> JsonObject:
+        """Return the skeleton of an object, one placeholder per declared member."""
+        above = (*above, _identity(candidate))
+        members: JsonObject = {}
+        for key in declared_keys(candidate):
+            self._left -= len(key) + len('"":null,')
+            if self._left < 0:
+                break
+            members[key] = self.place(shape.member(key), above)
+        return members
+
+    def _fitting(self, value: JsonValue) -> JsonValue:
+        self._left -= len(json.dumps(value))
+        return value if self._left >= 0 else None
+
+
+def _identity(candidate: Candidate) -> _Key:
+    return tuple(map(id, candidate))
+
+
+def _maker(template: JsonValue) -> Callable[[], JsonValue]:
+    """Return a function that makes copies of `template`.
+
+    One skeleton is made per object the model opens: 0.1 µs for a flat one, where copy.deepcopy takes 3.
+    """
+    if isinstance(template, dict):
+        return _object_maker(template)
+    if isinstance(template, list):
+        makers = [_maker(item) for item in template]
+        return (lambda: [make() for make in makers]) if makers else list
+    return lambda: template
+
+
+def _object_maker(template: JsonObject) -> Callable[[], JsonValue]:
+    nested = [(key, _maker(member)) for key, member in template.items() if isinstance(member, dict | list)]
+    if not nested:
+        return template.copy
+
+    def make() -> JsonValue:
+        made = template.copy()
+        for key, make_member in nested:
+            made[key] = make_member()
+        return made
+
+    return make
+
+
+ANY = Shape.of(True)
+"""The shape of a place about which nothing is known."""
