@@ -1,0 +1,151 @@
+"""From an upgrade request to a served connection: origin, capacity, subprotocol, credential (PROTOCOL.md §2)."""
+
+import base64
+import binascii
+import hmac
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gateway.connection import Connection, Heartbeat, Receive, Send
+from gateway.core import messages
+from gateway.core.limits import Limits
+from gateway.core.session import Session
+from gateway.errors import CloseCode
+from gateway.hub import Hub
+from gateway.jobs import Jobs
+from gateway.origins import Origins
+from gateway.tasks import Tasks
+
+__all__ = ["Access", "Handshake"]
+
+_BEARER = "bearer."
+
+_log = logging.getLogger("gateway")
+
+
+class Access:
+    """Tells who may enter.
+
+    Args:
+        tokens: the credentials there are; none means that everybody may.
+    """
+
+    def __init__(self, tokens: tuple[str, ...] = ()) -> None:
+        """Know the credentials."""
+        self._tokens = [token.encode() for token in tokens]
+
+    def allows(self, credential: str | None) -> bool:
+        """Tell whether a credential may enter, in the same time whichever it is."""
+        if not self._tokens:
+            return True
+        given = (credential or "").encode()
+        return sum(hmac.compare_digest(given, token) for token in self._tokens) > 0
+
+
+class Handshake:
+    """The ASGI application at `/v1/ws`.
+
+    Args:
+        origins: which web pages may connect.
+        access: which credentials may enter.
+        hub: where extractions run.
+        jobs: checks what is asked.
+        limits: of connections and messages.
+        tasks: where writers live.
+        heartbeat: beats for every connection.
+        new_id: makes a session's name.
+        welcome: what every `welcome` says, but for the session's name.
+    """
+
+    def __init__(
+        self,
+        *,
+        origins: Origins,
+        access: Access,
+        hub: Hub,
+        jobs: Jobs,
+        limits: Limits,
+        tasks: Tasks,
+        heartbeat: Heartbeat,
+        new_id: Callable[[], str],
+        welcome: Callable[[], Mapping[str, Any]],
+    ) -> None:
+        """Know what every connection shares."""
+        self._origins = origins
+        self._access = access
+        self._hub = hub
+        self._jobs = jobs
+        self._limits = limits
+        self._tasks = tasks
+        self._heartbeat = heartbeat
+        self._new_id = new_id
+        self._welcome = welcome
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one WebSocket."""
+        if (await receive())["type"] != "websocket.connect":
+            return
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        origin = headers.get("origin")
+        if not self._origins.allows(origin):
+            _log.warning("a connection from origin %.200r was refused; GATEWAY_ORIGINS lists who may", origin)
+            await _refuse(scope, send, 403, "this origin is not allowed")
+        elif len(self._heartbeat) >= self._limits.max_connections:
+            await _refuse(scope, send, 503, "too many connections", retry_after_s=5)
+        else:
+            await self._accept(scope, receive, send)
+
+    async def _accept(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        offered = list(scope.get("subprotocols") or ())
+        if messages.PROTOCOL not in offered:
+            # A browser fails a handshake that echoes none of its names, and would then see no close code.
+            await send({"type": "websocket.accept", "subprotocol": offered[0] if offered else None})
+            reason = f"expected the subprotocol {messages.PROTOCOL}"
+            await send({"type": "websocket.close", "code": int(CloseCode.SUBPROTOCOL), "reason": reason})
+            return
+        await send({"type": "websocket.accept", "subprotocol": messages.PROTOCOL})
+        connection = Connection(
+            receive,
+            send,
+            session=self._session(_credential(offered)),
+            hub=self._hub,
+            jobs=self._jobs,
+            limits=self._limits,
+            tasks=self._tasks,
+        )
+        self._heartbeat.attach(connection)
+        try:
+            await connection.serve()
+        finally:
+            self._heartbeat.detach(connection)
+
+    def _session(self, credential: str | None) -> Session:
+        welcome = messages.Welcome(session=self._new_id(), **self._welcome())
+        return Session(welcome, limits=self._limits, has_access=self._access.allows, credential=credential)
+
+
+def _credential(offered: list[str]) -> str | None:
+    """Return the credential among the offered subprotocols: `bearer.` and base64url."""
+    entries = [name.removeprefix(_BEARER) for name in offered if name.startswith(_BEARER)]
+    if not entries:
+        return None
+    encoded = entries[0]
+    try:
+        return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
+    except (binascii.Error, ValueError):
+        return ""
+
+
+async def _refuse(
+    scope: dict[str, Any], send: Send, status: int, reason: str, *, retry_after_s: int | None = None
+) -> None:
+    """Answer the upgrade with an HTTP status, where the server can; else close, which is a 403."""
+    if "websocket.http.response" not in scope.get("extensions", {}):
+        await send({"type": "websocket.close", "code": int(CloseCode.FORBIDDEN), "reason": reason})
+        return
+    headers = [(b"content-type", b"text/plain; charset=utf-8")]
+    if retry_after_s is not None:
+        headers.append((b"retry-after", str(retry_after_s).encode()))
+    await send({"type": "websocket.http.response.start", "status": status, "headers": headers})
+    await send({"type": "websocket.http.response.body", "body": reason.encode()})

@@ -1,0 +1,312 @@
+"""Who watches what on this node, and when they are told (PROTOCOL.md §6).
+
+A watch is a position and a dirty flag: it holds no queue, however slow its connection is. All watches of a run with
+the same interval share one timer, so that they ask for the same update and it is encoded once.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from gateway.core import messages
+from gateway.core.document import Position, View
+from gateway.core.extraction import Extraction
+from gateway.core.limits import Limits
+from gateway.errors import IdempotencyConflict
+from gateway.jobs import Job
+from gateway.ports import Provider
+from gateway.runner import Run, Slots
+from gateway.stores.memory import MemoryStore
+from gateway.tasks import Tasks
+
+__all__ = ["Audience", "Hub", "Watch"]
+
+
+class Watch:
+    """One consumer's view of one run.
+
+    Args:
+        id_: the client's name for it.
+        audience: of the run that is watched.
+        view: how it wants to see the value.
+        interval_ms: least time between two updates.
+        wake: called when there is something to write; never twice before `frames` has been called.
+
+    Attributes:
+        rev: the last revision that was written; None before the first update.
+        is_over: whether the terminal has been written.
+    """
+
+    __slots__ = ("_is_dirty", "_opening", "_wake", "audience", "id", "interval_ms", "is_over", "rev", "view")
+
+    def __init__(
+        self, id_: str, audience: "Audience", view: View, interval_ms: int, wake: Callable[["Watch"], None]
+    ) -> None:
+        """Begin clean; `Audience.attach` makes it dirty."""
+        self.id = id_
+        self.audience = audience
+        self.view = view
+        self.interval_ms = interval_ms
+        self.is_over = False
+        self.rev: int | None = None
+        self._wake = wake
+        self._is_dirty = False
+        self._opening: Callable[[], list[str]] | None = None  # the frames that come before the first update
+
+    def mark(self) -> None:
+        """Say that there is something to write."""
+        if not self._is_dirty and not self.is_over:
+            self._is_dirty = True
+            self._wake(self)
+
+    def open(self, opening: Callable[[], list[str]], rev: int | None) -> None:
+        """Say what is to be written first, and which revision the client has.
+
+        `opening` is asked when it is written, so that what it says of the state fits the update behind it.
+        """
+        self._opening = opening
+        self.rev = rev
+        self.mark()
+
+    def frames(self) -> Iterator[str]:
+        """Yield the frames that bring the client up to now; a terminal comes right behind its update."""
+        self._is_dirty = False
+        opening, self._opening = self._opening, None
+        if opening is not None:
+            yield from opening()
+        extraction = self.audience.run.extraction
+        document, terminal = extraction.document, extraction.terminal
+        if self.rev != document.rev:
+            update = document.update(self.view, self.rev)
+            self.rev = update.rev
+            yield f'{{"type":"{update.type}","id":"{self.id}",{update.body}'
+        if terminal is not None:
+            self.is_over = True
+            yield _named(messages.encode(terminal), self.id)
+
+
+def _named(frame: str, id_: str) -> str:
+    """Put a watch's id behind the frame's type, which comes first."""
+    head, comma, rest = frame.partition(",")
+    return f'{head}{comma}"id":"{id_}",{rest}'
+
+
+class _Pace:
+    """The watches of one run that share an interval."""
+
+    __slots__ = ("_due", "_timer", "interval_s", "watches")
+
+    def __init__(self, interval_s: float) -> None:
+        self.interval_s = interval_s
+        self.watches: set[Watch] = set()
+        self._due = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    def grown(self) -> None:
+        """Tell the watches now, or when the interval since the last time is over."""
+        if self._timer is not None:
+            return
+        loop = asyncio.get_running_loop()
+        if loop.time() >= self._due:
+            self.tell()
+        else:
+            self._timer = loop.call_at(self._due, self.tell)
+
+    def tell(self) -> None:
+        self.stop()
+        self._due = asyncio.get_running_loop().time() + self.interval_s
+        for watch in self.watches:
+            watch.mark()
+
+    def stop(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class Audience:
+    """A run, and the watches that see it.
+
+    Args:
+        run: what is watched.
+        on_end: called once, when the run has ended.
+
+    Attributes:
+        run: likewise.
+    """
+
+    def __init__(self, run: Run, on_end: Callable[["Audience"], None]) -> None:
+        """Begin with nobody watching."""
+        self.run = run
+        self._on_end = on_end
+        self._paces: dict[int, _Pace] = {}
+
+    def attach(self, watch: Watch, *, deduplicated: bool) -> None:
+        """Begin to watch as the answer to `extract`."""
+        self._join(watch)
+        watch.open(partial(self._started, watch, deduplicated), None)
+
+    def attach_from(self, watch: Watch, position: Position | None) -> None:
+        """Begin to watch as the answer to `watch`, or go on from a position (PROTOCOL.md §5)."""
+        self._join(watch)
+        recovered, rev = (None, None) if position is None else self._recovery(position)
+        watch.open(partial(self._watching, watch, recovered), rev)
+
+    def detach(self, watch: Watch) -> None:
+        """Stop watching."""
+        pace = self._paces.get(watch.interval_ms)
+        if pace is not None:
+            pace.watches.discard(watch)
+            if not pace.watches:
+                pace.stop()
+                del self._paces[watch.interval_ms]
+
+    def adjust(self, watch: Watch, interval_ms: int) -> None:
+        """Change a watch's interval."""
+        self.detach(watch)
+        watch.interval_ms = interval_ms
+        self._join(watch)
+        watch.mark()
+
+    def grown(self) -> None:
+        """Tell everyone that the value has changed, each at its pace."""
+        for pace in list(self._paces.values()):
+            pace.grown()
+
+    def ended(self) -> None:
+        """Tell everyone at once that the terminal is there."""
+        for pace in list(self._paces.values()):
+            pace.tell()
+        self._on_end(self)
+
+    def _join(self, watch: Watch) -> None:
+        pace = self._paces.get(watch.interval_ms)
+        if pace is None:
+            pace = self._paces[watch.interval_ms] = _Pace(watch.interval_ms / 1000)
+        pace.watches.add(watch)
+
+    def _started(self, watch: Watch, deduplicated: bool) -> list[str]:
+        extraction = self.run.extraction
+        started = messages.Started(
+            id=watch.id,
+            extraction=self.run.id,
+            epoch=extraction.document.epoch,
+            state=extraction.state.value,
+            deduplicated=deduplicated,
+        )
+        return [messages.encode(started)]
+
+    def _watching(self, watch: Watch, recovered: str | None) -> list[str]:
+        extraction = self.run.extraction
+        epoch = extraction.document.epoch
+        watching = messages.Watching(
+            id=watch.id,
+            extraction=self.run.id,
+            epoch=epoch,
+            rev=extraction.document.rev,
+            state=extraction.state.value,
+            recovered=recovered,
+        )
+        if recovered != "reset":
+            return [messages.encode(watching)]
+        reset = messages.Reset(id=watch.id, epoch=epoch, attempt=1, reason="unknown_position")
+        return [messages.encode(watching), messages.encode(reset)]
+
+    def _recovery(self, position: Position) -> tuple[str, int | None]:
+        document = self.run.extraction.document
+        if position.epoch != document.epoch or position.rev > document.rev:
+            return "reset", None
+        if document.can_fold_from(position.rev):
+            return "tail", position.rev
+        return "state", None
+
+
+class Hub:
+    """Every extraction of this node, from `extract` to the end of its retention.
+
+    Args:
+        provider: where the text comes from.
+        limits: what may run at once, and how long what ended is kept.
+        tasks: where runs live.
+        now_s: reads a monotonic clock.
+        new_id: makes an unguessable name.
+    """
+
+    def __init__(
+        self,
+        provider: Provider,
+        *,
+        limits: Limits,
+        tasks: Tasks,
+        now_s: Callable[[], float],
+        new_id: Callable[[], str],
+    ) -> None:
+        """Begin with no extraction."""
+        self._provider = provider
+        self._limits = limits
+        self._tasks = tasks
+        self._now_s = now_s
+        self._new_id = new_id
+        self._slots = Slots(limits.provider_calls, limits.provider_queue)
+        self._keys: dict[str, tuple[str, Audience]] = {}  # idempotency key → what was asked with it, and its run
+        self._store: MemoryStore[Audience] = MemoryStore(
+            now_s,
+            retain_s=limits.retain_s,
+            retained_extractions=limits.retained_extractions,
+            retained_bytes=limits.retained_bytes,
+            on_evict=self._forget,
+        )
+
+    def start(self, job: Job) -> tuple[Audience, bool]:
+        """Start an extraction, or join the one that the same key has started.
+
+        Returns:
+            The run with its audience, and whether it existed before.
+
+        Raises:
+            IdempotencyConflict: the key was used for another job.
+            OverCapacity: as many extractions as may wait for the provider are waiting.
+        """
+        if job.key is not None and job.key in self._keys:
+            body, audience = self._keys[job.key]
+            if body != job.body:
+                raise IdempotencyConflict("key: expected the same request as before, got another", param="key")
+            return audience, True
+        self._slots.check()
+        audience = self._new_run(job)
+        if job.key is not None:
+            self._keys[job.key] = (job.body, audience)
+        return audience, False
+
+    def find(self, id_: str) -> Audience:
+        """Return an extraction that runs or is retained.
+
+        Raises:
+            NotFound: unknown, expired or not permitted.
+        """
+        return self._store.get(id_)
+
+    def running(self) -> list[Run]:
+        """Return the extractions that have not ended."""
+        return [audience.run for audience in self._store.running()]
+
+    def _new_run(self, job: Job) -> Audience:
+        extraction = Extraction(
+            job.schema,
+            epoch=self._new_id(),
+            limits=self._limits,
+            created_s=self._now_s(),
+            input_chars=job.input_chars,
+        )
+        run = Run(self._new_id(), extraction, job.request, limits=self._limits, now_s=self._now_s)
+        audience = Audience(run, self._retire)
+        self._store.add(run.id, audience)
+        _ = self._tasks.start(run.execute(self._provider, self._slots, audience), name=f"extraction {run.id}")
+        return audience
+
+    def _retire(self, audience: Audience) -> None:
+        self._store.retire(audience.run.id, audience.run.extraction.document.value_bytes)
+
+    def _forget(self, audience: Audience) -> None:
+        for key in [key for key, (_, kept) in self._keys.items() if kept is audience]:
+            del self._keys[key]

@@ -1,0 +1,145 @@
+"""What a client's `extract` and watch options ask for, checked against what this server offers (PROTOCOL.md §3)."""
+
+import hashlib
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from gateway.core import messages
+from gateway.core.document import Encoding, View
+from gateway.core.limits import Limits
+from gateway.core.schema import Schema
+from gateway.errors import BadRequest, Forbidden
+from gateway.ports import Mode, ProviderRequest
+from gateway.registry import DEFAULT_INSTRUCTIONS, Extractor, Registry
+
+__all__ = ["Job", "Jobs", "view_of"]
+
+_WATCH_FIELDS = ("id", "encoding", "interval_ms", "progress", "reasoning", "grounding", "skeleton", "paths", "key")
+"""What two requests with the same idempotency key may differ in."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """One extraction to run.
+
+    Attributes:
+        schema: of the value.
+        request: what the provider is asked.
+        input_chars: length of the input, for estimates of tokens.
+        key: idempotency key.
+        body: fingerprint of what was asked, watch options aside.
+    """
+
+    schema: Schema
+    request: ProviderRequest
+    input_chars: int
+    key: str | None
+    body: str
+
+
+def view_of(options: messages.Extract | messages.Watch) -> View:
+    """Return how a watch wants to see the value.
+
+    Raises:
+        BadRequest: an encoding or option that is not offered.
+    """
+    for name in ("progress", "reasoning", "grounding", "paths"):
+        _check_not_asked(options, name)
+    try:
+        return View(Encoding(options.encoding), options.skeleton)
+    except ValueError:
+        offered = ", ".join(Encoding)
+        raise BadRequest(
+            f"encoding: expected one of {offered}; got {options.encoding[:60]!r}", param="encoding"
+        ) from None
+
+
+class Jobs:
+    """Turns `extract` messages into jobs.
+
+    Args:
+        registry: the extractors there are.
+        limits: of inline schemas.
+        model: the model where neither client nor extractor names one.
+        has_inline_schemas: whether clients may bring their own schema.
+    """
+
+    def __init__(self, registry: Registry, *, limits: Limits, model: str | None, has_inline_schemas: bool) -> None:
+        """Know what is offered."""
+        self._registry = registry
+        self._limits = limits
+        self._model = model
+        self._has_inline_schemas = has_inline_schemas
+
+    def job(self, request: messages.Extract) -> Job:
+        """Return the job a client asks for.
+
+        Raises:
+            ClientError: what is asked is malformed, unknown, or not offered; says which field.
+        """
+        for name in ("retries", "busy", "cancel_after_ms", "channel"):
+            _check_not_asked(request, name)
+        extractor = self._extractor(request)
+        schema = extractor.schema.many() if request.many else extractor.schema
+        chat = _chat(request, extractor)
+        return Job(
+            schema=schema,
+            request=ProviderRequest(
+                messages=chat,
+                schema=schema.provider_schema,
+                schema_name=schema.name,
+                strict=schema.strict,
+                mode=extractor.mode if request.mode is None else _mode(request.mode),
+                model=request.model or extractor.model or self._model,
+                params={} if request.params is None else msgspec.to_builtins(request.params),
+            ),
+            input_chars=sum(len(str(message["content"])) for message in chat),
+            key=request.key,
+            body=_fingerprint(request),
+        )
+
+    def _extractor(self, request: messages.Extract) -> Extractor:
+        has_schema = request.schema is not msgspec.UNSET
+        if (request.extractor is None) != has_schema:
+            got = "both" if has_schema else "neither"
+            raise BadRequest(f"extractor: expected either extractor or schema, got {got}", param="extractor")
+        if request.extractor is not None:
+            return self._registry.get(request.extractor)
+        if not self._has_inline_schemas:
+            raise Forbidden("schema: this server runs registered extractors only", param="schema")
+        return Extractor(name="inline", schema=Schema.from_json(request.schema, limits=self._limits))
+
+
+def _chat(request: messages.Extract, extractor: Extractor) -> tuple[dict[str, Any], ...]:
+    """Return the chat: the instructions, then the client's input verbatim."""
+    if (request.input is None) == (request.messages is None):
+        got = "neither" if request.input is None else "both"
+        raise BadRequest(f"input: expected either input or messages, got {got}", param="input")
+    if request.input is not None:
+        return (_system(extractor.instructions), {"role": "user", "content": request.input})
+    given = tuple({"role": message.role, "content": message.content} for message in request.messages or ())
+    return given if extractor.instructions == DEFAULT_INSTRUCTIONS else (_system(extractor.instructions), *given)
+
+
+def _system(instructions: str) -> dict[str, Any]:
+    return {"role": "system", "content": instructions}
+
+
+def _mode(name: str) -> Mode:
+    try:
+        return Mode(name)
+    except ValueError:
+        raise BadRequest(f"mode: expected one of {', '.join(Mode)}; got {name[:60]!r}", param="mode") from None
+
+
+def _check_not_asked(request: messages.Extract | messages.Watch, name: str) -> None:
+    """Refuse what is not offered yet, so that nobody relies on what is ignored."""
+    if getattr(request, name):
+        raise BadRequest(f"{name}: this server does not offer it", param=name)
+
+
+def _fingerprint(request: messages.Extract) -> str:
+    asked = {name: value for name, value in msgspec.to_builtins(request).items() if name not in _WATCH_FIELDS}
+    return hashlib.sha256(msgspec.json.encode(asked, order="sorted")).hexdigest()

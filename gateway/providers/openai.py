@@ -1,0 +1,243 @@
+"""Any OpenAI-compatible chat-completions server, through the openai SDK.
+
+The SDK opens the stream: keys, base URL, organisation and retries are its own. The body is read raw, because
+the SDK's chunk objects cost 20 times as much (docs/design.md). What a provider says in an error stays here:
+every failure leaves in our own words, with the HTTP status where there is one.
+"""
+
+import logging
+import math
+import os
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, assert_never
+
+import aiohttp
+import httpx2
+import msgspec
+import openai
+
+from gateway.errors import BadRequest, ProviderError, ProviderFailure, ProviderRateLimited, ProviderTimeout
+from gateway.ports import Delta, Mode, ProviderRequest
+from gateway.providers.answer import AnswerReader
+
+__all__ = ["OpenAIProvider"]
+
+_log = logging.getLogger(__name__)
+
+_PLACEHOLDER_KEY = "none"  # the SDK insists on a key; local servers ask for none
+_TRANSPORT_ERRORS = (httpx2.HTTPError, aiohttp.ClientError, OSError)
+_DOCUMENT_TYPES = ("application/json", "text/html")
+_TOO_MANY_REQUESTS = 429
+_WHICH_MODEL = "the provider does not list exactly one model: name one in `model`, or set GATEWAY_MODEL"
+_JSON_MODE_WORDS = "Answer with one JSON object, and nothing else, that conforms to this JSON Schema:\n\n{}"
+
+
+class OpenAIProvider:
+    """Speaks to the server that `OPENAI_BASE_URL` and `OPENAI_API_KEY` name."""
+
+    def __init__(
+        self,
+        *,
+        model: str | None = None,
+        client: openai.AsyncOpenAI | None = None,
+        connect_timeout_s: float = 10,
+    ) -> None:
+        """Make a client from the SDK's own environment variables, or use the one given.
+
+        Args:
+            model: for requests that name none; without it the server's only model is used.
+            client: stays the caller's, with its time-outs and retries, and is not closed here.
+            connect_timeout_s: for all tries to connect together.
+
+        Raises:
+            ProviderError: neither a key nor a base URL is set.
+        """
+        self._model = model
+        self._owns_client = client is None
+        self._client = client if client is not None else _client_from_environment(connect_timeout_s)
+
+    @property
+    def name(self) -> str:
+        """`openai`."""
+        return "openai"
+
+    async def stream(self, request: ProviderRequest) -> AsyncGenerator[Delta]:
+        """Open one chat completion and give its deltas; see `gateway.ports.Provider`."""
+        reader = AnswerReader(request.mode)
+        with _own_words(reader):
+            body = _body(request, request.model or await self._default_model())
+            async with self._client.chat.completions.with_streaming_response.create(**body) as response:
+                _require_events(response.headers)
+                async for piece in response.iter_bytes():
+                    for delta in reader.feed(piece):
+                        yield delta
+                    if reader.is_done:
+                        break
+        for delta in reader.finish():
+            yield delta
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        if self._owns_client:
+            await self._client.close()
+
+    async def _default_model(self) -> str:
+        """The configured model, else the only one the server has."""
+        if self._model is None:
+            self._model = _only_model(await self._list_models())
+        return self._model
+
+    async def _list_models(self) -> bytes:
+        try:
+            return (await self._client.models.with_raw_response.list()).content
+        except openai.NotFoundError:
+            return b""
+
+
+class _Model(msgspec.Struct):
+    id: str
+
+
+class _Models(msgspec.Struct):
+    data: list[_Model]
+
+
+def _only_model(listing: bytes) -> str:
+    try:
+        models = msgspec.json.decode(listing, type=_Models).data
+    except msgspec.DecodeError:
+        models = []
+    if len(models) == 1:
+        return models[0].id
+    raise BadRequest(_WHICH_MODEL, param="model")
+
+
+def _client_from_environment(connect_timeout_s: float) -> openai.AsyncOpenAI:
+    key = os.environ.get("OPENAI_API_KEY")
+    if not key and not os.environ.get("OPENAI_BASE_URL"):
+        raise ProviderError("no provider is configured: set OPENAI_API_KEY, or OPENAI_BASE_URL for another server")
+    per_try_s = connect_timeout_s / (1 + openai.DEFAULT_MAX_RETRIES)
+    # No limit on silence: first delta, idle and total are counted by whoever reads, and told apart there.
+    timeout = httpx2.Timeout(None, connect=per_try_s, pool=per_try_s)
+    return openai.AsyncOpenAI(
+        api_key=key or _PLACEHOLDER_KEY,
+        http_client=openai.DefaultAioHttpClient(timeout=timeout),
+        timeout=timeout,
+    )
+
+
+def _body(request: ProviderRequest, model: str) -> dict[str, Any]:
+    """The arguments of one call; parameters come in by `extra_body` and replace nothing that is set here."""
+    body = {
+        "model": model,
+        "messages": _messages(request),
+        "stream": True,
+        "stream_options": {"include_usage": True},
+        **_answer_form(request),
+    }
+    return {**body, "extra_body": {name: value for name, value in request.params.items() if name not in body}}
+
+
+def _answer_form(request: ProviderRequest) -> dict[str, Any]:
+    """How this mode asks for JSON."""
+    name, strict = request.schema_name, {"strict": True} if request.strict else {}
+    match request.mode:
+        case Mode.TOOLS:
+            function = {"name": name, "parameters": request.schema, **strict}
+            return {
+                "tools": [{"type": "function", "function": function}],
+                "tool_choice": {"type": "function", "function": {"name": name}},
+            }
+        case Mode.JSON_SCHEMA:
+            schema = {"name": name, "schema": request.schema, **strict}
+            return {"response_format": {"type": "json_schema", "json_schema": schema}}
+        case Mode.JSON:
+            return {"response_format": {"type": "json_object"}}
+    assert_never(request.mode)
+
+
+def _messages(request: ProviderRequest) -> list[Mapping[str, Any]]:
+    """The request's messages; in JSON mode with the schema in words, which the provider sees nowhere else.
+
+    The words join a system message that is there already: many chat templates allow only one.
+    """
+    messages = list(request.messages)
+    if request.mode is not Mode.JSON:
+        return messages
+    words = _JSON_MODE_WORDS.format(msgspec.json.encode(request.schema).decode())
+    first = messages[0] if messages else {}
+    if first.get("role") == "system" and isinstance(first.get("content"), str):
+        return [{**first, "content": f"{first['content']}\n\n{words}"}, *messages[1:]]
+    return [{"role": "system", "content": words}, *messages]
+
+
+def _require_events(headers: httpx2.Headers) -> None:
+    """Refuse a body that says it is a document; any other is judged by what it holds."""
+    if headers.get("content-type", "").partition(";")[0].strip().lower() in _DOCUMENT_TYPES:
+        raise ProviderError("the provider did not answer with an event stream")
+
+
+@contextmanager
+def _own_words(reader: AnswerReader) -> Iterator[None]:
+    """Turn what the SDK and its transport raise into our errors, without the provider's text as a cause.
+
+    Once the model has said why it stopped, a lost connection is an end like any other.
+    """
+    try:
+        yield
+    except openai.APIStatusError as error:
+        raise _status_failure(error.response) from None
+    except (openai.APIConnectionError, *_TRANSPORT_ERRORS) as error:
+        if not reader.has_finish_reason:
+            raise _connection_failure(error) from None
+    except UnicodeEncodeError:
+        raise BadRequest("the input holds half of a surrogate pair, which UTF-8 cannot carry", param="input") from None
+
+
+def _status_failure(response: httpx2.Response) -> ProviderFailure:
+    _log.debug("provider answered %d", response.status_code)
+    failure = ProviderRateLimited if response.status_code == _TOO_MANY_REQUESTS else ProviderError
+    words = f"the provider answered {response.status_code}"
+    return failure(words, retry_after_ms=_retry_after_ms(response.headers))
+
+
+def _connection_failure(error: BaseException) -> ProviderFailure:
+    causes = list(_causes(error))
+    _log.debug("connection to the provider failed: %s", type(causes[-1]).__name__)
+    if any(isinstance(cause, TimeoutError) for cause in causes):
+        is_silence = any(isinstance(cause, (aiohttp.SocketTimeoutError, httpx2.ReadTimeout)) for cause in causes)
+        if not is_silence:
+            return ProviderTimeout("the provider did not accept a connection in time", phase="connect")
+        return ProviderTimeout("the provider was silent for too long", phase="idle")
+    if any(isinstance(cause, (aiohttp.ClientConnectorError, httpx2.ConnectError)) for cause in causes):
+        return ProviderError("the provider could not be reached")
+    return ProviderError("the connection to the provider was lost")
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    """An error and what it came from; the transport's own names for its errors are not reliable."""
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
+
+
+def _retry_after_ms(headers: httpx2.Headers) -> int | None:
+    """When to come back, from `retry-after-ms`, or `retry-after` in seconds or as a date."""
+    for name, unit_ms in (("retry-after-ms", 1), ("retry-after", 1_000)):
+        try:
+            wait_ms = float(headers.get(name, "nan")) * unit_ms
+        except ValueError:
+            wait_ms = _ms_until(headers[name])
+        if math.isfinite(wait_ms):
+            return max(0, math.ceil(wait_ms))
+    return None
+
+
+def _ms_until(date: str) -> float:
+    try:
+        return (parsedate_to_datetime(date) - datetime.now(UTC)).total_seconds() * 1_000
+    except (TypeError, ValueError):
+        return math.nan

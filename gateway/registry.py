@@ -1,0 +1,83 @@
+"""The extractors an application offers: a schema with instructions, model and mode, under a name."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gateway.core.schema import Schema
+from gateway.core.values import JsonValue
+from gateway.errors import NotFound
+from gateway.ports import Mode
+
+__all__ = ["DEFAULT_INSTRUCTIONS", "Extractor", "Registry"]
+
+DEFAULT_INSTRUCTIONS = (
+    "Extract what the user's text says into the given structure. "
+    "Use the text's own words, and leave out what it does not say."
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Extractor:
+    """What is extracted, and how the model is asked.
+
+    Attributes:
+        name: how clients ask for it.
+        schema: what is extracted.
+        instructions: the system message; the client's input stays verbatim.
+        model: the provider's model; None for the server's default.
+        mode: how the provider is asked for JSON.
+        description: one line for people.
+        example: an input to try it with.
+    """
+
+    name: str
+    schema: Schema
+    instructions: str = DEFAULT_INSTRUCTIONS
+    model: str | None = None
+    mode: Mode = Mode.TOOLS
+    description: str = ""
+    example: str = ""
+
+    def described(self) -> dict[str, JsonValue]:
+        """Return the entry of `welcome.extractors`."""
+        entry: dict[str, JsonValue] = {"name": self.name, "mode": self.mode.value, "schema": self.schema.json_schema}
+        if self.description:
+            entry["description"] = self.description
+        if self.example:
+            entry["example"] = {"input": self.example}
+        return entry
+
+
+class Registry:
+    """Extractors by name."""
+
+    def __init__(self) -> None:
+        """Begin empty."""
+        self._extractors: dict[str, Extractor] = {}
+
+    def __iter__(self) -> Iterator[Extractor]:
+        """Go through the extractors in the order they were added."""
+        return iter(self._extractors.values())
+
+    def add(self, extractor: Extractor) -> None:
+        """Add an extractor.
+
+        Raises:
+            ValueError: there is one of that name already.
+        """
+        if extractor.name in self._extractors:
+            raise ValueError(f"an extractor named {extractor.name!r} is registered already")
+        self._extractors[extractor.name] = extractor
+
+    def get(self, name: str) -> Extractor:
+        """Return the extractor of that name.
+
+        Raises:
+            NotFound: there is none.
+        """
+        extractor = self._extractors.get(name)
+        if extractor is None:
+            known: Any = ", ".join(self._extractors) or "none"
+            raise NotFound(f"extractor: expected one of: {known}; got {name[:60]!r}", param="extractor")
+        return extractor

@@ -1,0 +1,100 @@
+"""The settings: `GATEWAY_` and an upper-cased name each, read once, at the composition root (PROTOCOL.md §10)."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import fields
+from ipaddress import ip_address
+from typing import Annotated, Literal
+
+from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from gateway.core.limits import Limits
+
+__all__ = ["Settings", "SettingsError", "is_loopback", "limits_from"]
+
+_PREFIX = "GATEWAY_"
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be used; the message says which and what was expected."""
+
+
+def _listed(value: object) -> object:
+    return tuple(item.strip() for item in value.split(",") if item.strip()) if isinstance(value, str) else value
+
+
+Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+
+
+class Settings(BaseSettings):
+    """What an operator can set.
+
+    Attributes:
+        host: address to listen on; one that is not loopback needs `tokens`.
+        port: TCP port.
+        provider: `openai`, `recorded`, or `auto`: openai where a key or base URL is set, else recorded.
+        model: the model where neither client nor extractor names one.
+        tokens: credentials that may enter, separated by commas; none means everybody may (loopback only).
+        origins: origins that browsers may come from, separated by commas; empty means the loopback ones.
+        inline_schemas: whether clients may bring a schema of their own; None means only on loopback.
+        log_level: of the `gateway` logger.
+    """
+
+    model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore")
+
+    host: str = "127.0.0.1"
+    port: int = 8080
+    provider: Literal["auto", "openai", "recorded"] = "auto"
+    model: str | None = None
+    tokens: Listed = ()
+    origins: Listed = ()
+    inline_schemas: bool | None = None
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @property
+    def has_inline_schemas(self) -> bool:
+        """Whether clients may bring a schema of their own."""
+        return is_loopback(self.host) if self.inline_schemas is None else self.inline_schemas
+
+    def check(self) -> None:
+        """Make sure that nobody is let in by accident.
+
+        Raises:
+            SettingsError: the address is not loopback and no credential is configured.
+        """
+        if not is_loopback(self.host) and not self.tokens:
+            raise SettingsError(
+                f"{self.host} is not a loopback address and no credential is configured: "
+                f"set {_PREFIX}TOKENS to one or more secret tokens, or listen on 127.0.0.1"
+            )
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach an address."""
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def limits_from(environment: Mapping[str, str] | None = None) -> Limits:
+    """Return the limits, each as the environment sets it or at its default.
+
+    Raises:
+        SettingsError: a limit that is not a number above zero.
+    """
+    environment = os.environ if environment is None else environment
+    names = {field.name: _PREFIX + field.name.upper() for field in fields(Limits)}
+    given = {name: environment[variable] for name, variable in names.items() if variable in environment}
+    try:
+        limits = TypeAdapter(Limits).validate_python(given)
+    except ValidationError as error:
+        name = names[str(error.errors()[0]["loc"][0])]
+        raise SettingsError(f"{name}: expected a number, got {environment[name]!r}") from None
+    for name in given:
+        if getattr(limits, name) <= 0:
+            raise SettingsError(f"{names[name]}: expected a number above zero, got {environment[names[name]]!r}")
+    return limits
