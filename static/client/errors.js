@@ -1,0 +1,53 @@
+/** Every way a watch or a connection can fail, with the code of the wire (PROTOCOL.md §8, §9). */
+
+/** @typedef {import("./protocol.js").Json} Json */
+
+/**
+ * @typedef {object} Details
+ * @property {boolean} [retryable]
+ * @property {string} [param]
+ * @property {number} [retry_after_ms]
+ * @property {string} [phase]
+ * @property {import("./protocol.js").FieldError[]} [errors]
+ * @property {Json} [value] what had been reached
+ */
+
+/**
+ * One failure. Besides the wire's codes there are four of our own: `incomplete` and `cancelled` (an ending without
+ * a whole value), `closed` (this side stopped looking) and `disconnected` (the server does not want us back).
+ */
+export class GatewayError extends Error {
+  /**
+   * @param {string} code
+   * @param {string} message
+   * @param {Details} [details]
+   */
+  constructor(code, message, details = {}) {
+    super(message);
+    this.name = "GatewayError";
+    this.code = code;
+    this.retryable = details.retryable ?? false;
+    this.param = details.param;
+    this.retry_after_ms = details.retry_after_ms;
+    this.phase = details.phase;
+    this.errors = details.errors ?? [];
+    this.value = details.value;
+  }
+}
+
+/**
+ * The error of an ending other than `completed`.
+ *
+ * @param {import("./protocol.js").Terminal} terminal
+ * @param {Json} value
+ */
+export function endingError(terminal, value) {
+  if (terminal.type === "failed") {
+    const { code, message, ...details } = terminal.error;
+    return new GatewayError(code, message, { ...details, value });
+  }
+  if (terminal.type === "incomplete") {
+    return new GatewayError("incomplete", "The model stopped before the value was whole.", { value });
+  }
+  return new GatewayError("cancelled", "The extraction was cancelled.", { value });
+}

@@ -1,0 +1,119 @@
+/**
+ * The messages of `extraction.v1` as types, one per heading of PROTOCOL.md (§3, §4), and its few constants.
+ * Fields keep the names they have on the wire.
+ */
+
+export const SUBPROTOCOL = "extraction.v1";
+export const CLIENT = "js/0.1";
+
+/** A client gives up after this long without any frame (PROTOCOL.md §7). */
+export const SILENCE_MS = 25_000;
+
+/** The encodings of a watch that carry state. @type {readonly Encoding[]} */
+export const ENCODINGS = Object.freeze(["snapshot", "patch", "append"]);
+
+/**
+ * @typedef {null | boolean | number | string | JsonList | JsonObject} Json
+ * @typedef {Json[]} JsonList
+ * @typedef {{[key: string]: Json}} JsonObject
+ * @typedef {"snapshot" | "patch" | "append"} Encoding
+ * @typedef {"queued" | "running" | "completed" | "incomplete" | "failed" | "cancelled"} ExtractionState
+ * @typedef {{epoch: string, rev: number}} Position
+ * @typedef {{path: string, message: string}} FieldError
+ *
+ * @typedef {{op: "add" | "replace", path: string, value: Json}
+ *   | {op: "remove", path: string}
+ *   | {op: "append", path: string, value: string}} Operation
+ *
+ * @typedef {{name: string, description?: string, schema?: Json, example?: {input: string}}} Extractor
+ * @typedef {{name: string, model?: string | null}} ProviderName
+ */
+
+/**
+ * What a client sends.
+ *
+ * @typedef {{type: "hello", token?: string, ticket?: string, client?: string}} Hello
+ *
+ * @typedef {object} WatchOptions
+ * @property {Encoding} [encoding] default patch
+ * @property {number} [interval_ms] 0…1000, default 40
+ * @property {boolean} [progress]
+ * @property {boolean} [skeleton] default true
+ * @property {string[]} [paths] pointer patterns
+ *
+ * @typedef {object} ExtractionRequest
+ * @property {string} [extractor] a registered name
+ * @property {Json} [schema] or an inline JSON Schema, where the server allows it
+ * @property {boolean} [many]
+ * @property {string} [input] the text, or:
+ * @property {Json[]} [messages] chat messages
+ * @property {string} [model]
+ * @property {string} [mode]
+ * @property {{[name: string]: Json}} [params]
+ * @property {number} [retries]
+ * @property {string} [key] idempotency key; a random one is sent where none is given
+ * @property {"reject" | "queue" | "replace"} [busy]
+ * @property {number | null} [cancel_after_ms]
+ * @property {string} [channel]
+ *
+ * @typedef {{extraction: string, from?: Position | "start" | "now"}} WatchRequest
+ * @typedef {{type: "extract", id: string} & ExtractionRequest & WatchOptions} Extract
+ * @typedef {{type: "watch", id: string} & WatchRequest & WatchOptions} WatchMessage
+ * @typedef {{type: "unwatch", id: string}} Unwatch
+ * @typedef {{type: "cancel", id?: string, extraction?: string}} Cancel
+ * @typedef {{type: "ping", nonce?: string}} Ping
+ * @typedef {{type: "pong", nonce?: string}} Pong
+ * @typedef {Hello | Extract | WatchMessage | Unwatch | Cancel | Ping | Pong} ClientMessage
+ */
+
+/**
+ * What a server sends.
+ *
+ * @typedef {object} Welcome
+ * @property {"welcome"} type
+ * @property {string} session
+ * @property {string} protocol
+ * @property {string} server
+ * @property {number} heartbeat_ms
+ * @property {{[name: string]: number}} limits
+ * @property {Extractor[]} extractors
+ * @property {string[]} encodings
+ * @property {boolean} inline_schemas
+ * @property {ProviderName} [provider]
+ *
+ * @typedef {{type: "started", id: string, extraction: string, epoch: string, state: ExtractionState,
+ *   deduplicated: boolean}} Started
+ * @typedef {{type: "watching", id: string, extraction: string, epoch: string, rev: number,
+ *   state: ExtractionState, recovered: "tail" | "state" | "reset" | null}} Watching
+ * @typedef {{type: "snapshot", id: string, epoch: string, rev: number, value: Json, final?: boolean}} Snapshot
+ * @typedef {{type: "patch", id: string, from: number, rev: number, ops: Operation[], final?: boolean}} Patch
+ * @typedef {{type: "reset", id: string, epoch: string, attempt: number, reason: string,
+ *   errors?: FieldError[]}} Reset
+ *
+ * @typedef {{input_tokens: number, output_tokens: number, total_tokens: number, estimated: boolean}} Usage
+ * @typedef {{queued_ms: number, first_delta_ms: number | null, total_ms: number}} Timing
+ * @typedef {object} Ending
+ * @property {string} id
+ * @property {string} epoch
+ * @property {number} rev
+ * @property {number} [attempts]
+ * @property {Usage} [usage]
+ * @property {Timing} [timing]
+ * @property {string} [digest]
+ * @property {{kind: string, offset: number}[]} [repairs]
+ *
+ * @typedef {{code: string, message: string, retryable: boolean, phase?: string,
+ *   errors?: FieldError[]}} Failure
+ * @typedef {{type: "completed"} & Ending} Completed
+ * @typedef {{type: "incomplete", reason: string, open: string[]} & Ending} Incomplete
+ * @typedef {{type: "failed", error: Failure} & Ending} Failed
+ * @typedef {{type: "cancelled"} & Ending} Cancelled
+ * @typedef {Completed | Incomplete | Failed | Cancelled} Terminal
+ *
+ * @typedef {{type: "error", id?: string, extraction?: string, code: string, message: string, param?: string,
+ *   retryable: boolean, retry_after_ms?: number}} ErrorMessage
+ * @typedef {{type: "goaway", reason: string, retry_after_ms: number, deadline_ms: number}} Goaway
+ *
+ * @typedef {Started | Watching | Snapshot | Patch | Reset | Terminal} WatchFrame what belongs to one watch
+ * @typedef {Welcome | WatchFrame | ErrorMessage | Goaway | Ping | Pong} ServerMessage
+ */

@@ -1,0 +1,162 @@
+/**
+ * The receiving side of one watch: which frames it applies, which it drops, and when it has to ask again
+ * (PROTOCOL.md §4). It knows no socket and no clock.
+ *
+ * 1. The state is replaced, never changed: the same object means that nothing happened.
+ * 2. An update is applied exactly when it starts at our revision; what we have already is dropped.
+ * 3. After a gap nothing is applied until the server has answered the new `watch`.
+ * 4. Exactly one ending; nothing after it.
+ */
+
+import { GatewayError, endingError } from "./errors.js";
+import { PatchError, apply } from "./patch.js";
+
+/**
+ * @typedef {import("./protocol.js").Json} Json
+ * @typedef {import("./protocol.js").Position} Position
+ * @typedef {import("./protocol.js").Terminal} Terminal
+ *
+ * @typedef {object} ReplicaState
+ * @property {"waiting" | import("./protocol.js").ExtractionState} status waiting: no answer yet
+ * @property {string | null} epoch
+ * @property {number | null} rev null as long as there is no value of this epoch
+ * @property {Json} value after a reset the old one, until the new one comes
+ * @property {boolean} final the value is the validated one
+ * @property {GatewayError | null} error
+ * @property {Terminal | null} ending
+ * @property {import("./protocol.js").Reset | null} reset the newest one
+ *
+ * @typedef {"applied" | "ignored" | "ended" | "rewatch"} Verdict
+ */
+
+/** @type {ReplicaState} */
+const BLANK = Object.freeze({
+  status: "waiting",
+  epoch: null,
+  rev: null,
+  value: null,
+  final: false,
+  error: null,
+  ending: null,
+  reset: null,
+});
+
+export class Replica {
+  /** @type {ReplicaState} */
+  state = BLANK;
+  #stopped = false;
+
+  /** Where a new `watch` goes on. @returns {Position | "start"} */
+  get position() {
+    const { epoch, rev } = this.state;
+    return epoch === null || rev === null ? "start" : { epoch, rev };
+  }
+
+  get ended() {
+    return this.state.ending !== null || this.state.error !== null;
+  }
+
+  /** Apply nothing until the server answers. */
+  stop() {
+    this.#stopped = true;
+  }
+
+  /** Forget the position, so that the next `watch` begins with a whole value. */
+  forget() {
+    this.#become({ rev: null });
+  }
+
+  /**
+   * Take one frame of this watch and say what to do.
+   *
+   * @param {import("./protocol.js").WatchFrame} frame
+   * @returns {Verdict}
+   */
+  receive(frame) {
+    if (this.ended) return "ignored";
+    if (frame.type === "started" || frame.type === "watching") return this.#answered(frame);
+    if (this.#stopped) return "ignored";
+    switch (frame.type) {
+      case "snapshot":
+        return this.#snapshot(frame);
+      case "patch":
+        return this.#patch(frame);
+      case "reset":
+        return this.#become({ epoch: frame.epoch, rev: null, final: false, reset: frame });
+      case "completed":
+      case "incomplete":
+      case "failed":
+      case "cancelled":
+        return this.#terminal(frame);
+      default:
+        return "ignored";
+    }
+  }
+
+  /** End this watch from our side. @param {GatewayError} error */
+  fail(error) {
+    if (!this.ended) this.#become({ status: error.code === "cancelled" ? "cancelled" : "failed", error });
+  }
+
+  /** @param {import("./protocol.js").Started | import("./protocol.js").Watching} frame */
+  #answered(frame) {
+    this.#stopped = false;
+    return this.#become({ status: frame.state });
+  }
+
+  /** @param {import("./protocol.js").Snapshot} frame @returns {Verdict} */
+  #snapshot(frame) {
+    const { epoch, rev } = this.state;
+    if (rev !== null && frame.epoch !== epoch) return this.#gap();
+    if (rev !== null && frame.rev <= rev) return "ignored";
+    return this.#update(frame.epoch, frame, frame.value);
+  }
+
+  /** @param {import("./protocol.js").Patch} frame @returns {Verdict} */
+  #patch(frame) {
+    const { epoch, rev, value } = this.state;
+    if (rev === null || epoch === null) return this.#gap();
+    if (frame.rev <= rev) return "ignored";
+    if (frame.from !== rev) return this.#gap();
+    try {
+      return this.#update(epoch, frame, apply(value, frame.ops));
+    } catch (error) {
+      if (!(error instanceof PatchError)) throw error;
+      this.forget();
+      return this.#gap();
+    }
+  }
+
+  /** @param {Terminal} frame @returns {Verdict} */
+  #terminal(frame) {
+    const { epoch, rev, value } = this.state;
+    if (rev !== null && (frame.epoch !== epoch || frame.rev !== rev)) return this.#gap();
+    if (rev === null && frame.type === "completed") return this.#gap();
+    const error = frame.type === "completed" ? null : endingError(frame, value);
+    this.#become({ status: frame.type, ending: frame, error });
+    return "ended";
+  }
+
+  /**
+   * @param {string} epoch
+   * @param {{rev: number, final?: boolean}} frame
+   * @param {Json} value
+   */
+  #update(epoch, frame, value) {
+    const isBefore = this.state.status === "waiting" || this.state.status === "queued";
+    const status = isBefore && frame.rev > 0 ? "running" : this.state.status;
+    return this.#become({ status, epoch, rev: frame.rev, value, final: frame.final ?? false });
+  }
+
+  /** @returns {Verdict} */
+  #gap() {
+    this.#stopped = true;
+    return "rewatch";
+  }
+
+  /** @param {Partial<ReplicaState>} change @returns {Verdict} */
+  #become(change) {
+    this.state = Object.freeze({ ...this.state, ...change });
+    return "applied";
+  }
+}

@@ -1,0 +1,60 @@
+/** Elements, made without ever reading a value as HTML. */
+
+/**
+ * A new element with a class and children; a string becomes text.
+ *
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {string} [className]
+ * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[Tag]}
+ */
+export function el(tag, className = "", ...children) {
+  const element = document.createElement(tag);
+  if (className) element.className = className;
+  element.append(...children);
+  return element;
+}
+
+/**
+ * The element of this id, of this class; the page is broken without it.
+ *
+ * @template {HTMLElement} Type
+ * @param {string} id
+ * @param {new () => Type} [type]
+ * @returns {Type}
+ */
+export function byId(id, type = /** @type {any} */ (HTMLElement)) {
+  const element = document.getElementById(id);
+  if (element instanceof type) return element;
+  throw new Error(`the page has no ${type.name} #${id}`);
+}
+
+/**
+ * Set text only where it differs: untouched nodes cost no layout.
+ *
+ * @param {Node} node
+ * @param {string} text
+ */
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/**
+ * Make `children` the children of `parent`, moving only what is out of place.
+ *
+ * @param {Element} parent
+ * @param {Iterable<Element>} children
+ */
+export function place(parent, children) {
+  let next = parent.firstElementChild;
+  for (const child of children) {
+    if (child === next) next = next.nextElementSibling;
+    else parent.insertBefore(child, next);
+  }
+  while (next) {
+    const after = next.nextElementSibling;
+    next.remove();
+    next = after;
+  }
+}

@@ -1,0 +1,84 @@
+/** Texts to try where a model runs, each with a schema of its own. */
+
+/** @typedef {import("../client/protocol.js").Json} Json */
+/** @typedef {{title: string, input: string, schema: Json}} Example */
+
+/** @param {{[name: string]: Json}} properties @returns {Json} */
+const object = (properties) => ({
+  type: "object",
+  properties,
+  required: Object.keys(properties),
+  additionalProperties: false,
+});
+/** @param {{[name: string]: Json}} properties @returns {Json} */
+const objects = (properties) => ({ type: "array", items: object(properties) });
+const text = { type: "string" };
+const number = { type: "number" };
+
+/** @type {readonly Example[]} */
+export const EXAMPLES = [
+  {
+    title: "Support call",
+    input: `Agent: Good morning, Northwind support, this is Priya. How can I help?
+Caller: Hi, Tom Baker here. My order 88213 came yesterday, and the kettle leaks at the base.
+Agent: I am sorry to hear that. Is anything else wrong with the order?
+Caller: The toaster is fine. But I was charged for express delivery, and it took six days.
+Agent: I see it. I will send a new kettle today, no need to return the old one, and refund the 12.50 for delivery.
+Caller: Great. Could someone call me on Friday to check that it arrived?
+Agent: Of course. I have put that down for Friday morning.`,
+    schema: object({
+      caller: text,
+      order_number: text,
+      mood: { type: "string", enum: ["calm", "annoyed", "angry"] },
+      problems: objects({ item: text, problem: text }),
+      refund: number,
+      next_steps: objects({ who: text, what: text, when: text }),
+      summary: text,
+    }),
+  },
+  {
+    title: "Contract",
+    input: `This agreement is made on 3 June 2024 between Halden Studio Ltd, 14 Wharf Lane, Bristol ("the Studio") and Orchard Foods GmbH, Lindenstraße 8, Hamburg ("the Client").
+
+1. The Studio designs the packaging of twelve products. Drafts are due on 15 July 2024, final files on 30 August 2024.
+2. The Client pays 24,000 euros: a third at signing, a third with the drafts, the rest within 30 days after the final files.
+3. Either side may end the agreement with four weeks' notice in writing. Work done until then is paid.
+4. The law of England and Wales applies.`,
+    schema: object({
+      signed_on: text,
+      parties: objects({ name: text, role: text, address: text }),
+      fee: number,
+      currency: text,
+      milestones: objects({ what: text, due: text }),
+      notice_period: text,
+      governing_law: text,
+    }),
+  },
+  {
+    title: "Product list",
+    input: `Spring clearance at the bike shed! City bike "Linnet", 7 gears, 449.00, three left. Folding bike "Wren", 12.5 kg, now 629.00 instead of 749.00, two left. Cargo bike "Heron" with electric motor, 3,290.00, one only, on display. Children's bike "Finch", 20 inch, red or green, 189.00, plenty in stock. Helmets from 39.90. Locks: "Oak" 24.50, "Iron" 59.00.`,
+    schema: object({
+      shop: text,
+      products: objects({ name: text, kind: text, price: number, in_stock: text }),
+    }),
+  },
+  {
+    title: "日本語",
+    input: `来週の社員旅行についてお知らせします。日程は五月十八日(土)から十九日(日)まで、行き先は箱根温泉です。集合は午前八時、東京駅丸の内口。参加者は山田太郎さん、佐藤花子さん、鈴木一郎さん、高橋美咲さんの四名です。費用は一人二万八千円、申込みの締切は五月十日です。`,
+    schema: object({
+      destination: text,
+      dates: text,
+      meeting_point: text,
+      participants: { type: "array", items: text },
+      price_in_yen: number,
+      deadline: text,
+    }),
+  },
+];
+
+/** What the editor shows before anything else is chosen. */
+export const FIRST_SCHEMA = object({
+  title: text,
+  summary: text,
+  people: objects({ name: text, role: text }),
+});

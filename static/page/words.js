@@ -1,0 +1,73 @@
+/** What codes, states and figures are called on the page. */
+
+/** @typedef {import("../client/index.js").GatewayError} GatewayError */
+
+/** Every code of PROTOCOL.md §9, and the client's own, in plain words. @type {{[code: string]: string}} */
+const TITLES = {
+  bad_request: "The gateway did not understand the request.",
+  unsupported_version: "This page and the gateway speak different versions.",
+  unauthenticated: "The gateway wants a credential.",
+  forbidden: "This is not allowed here.",
+  not_found: "That is not there, or not any more.",
+  duplicate_id: "This name is taken already.",
+  idempotency_conflict: "The same request was made before with another text.",
+  schema_invalid: "The schema cannot be used.",
+  schema_too_complex: "The schema is too large or too deep.",
+  input_too_large: "The text is too long.",
+  output_too_large: "The value grew beyond the limit.",
+  rate_limited: "Too many requests in a short time.",
+  over_capacity: "The gateway is busy. Wait a moment and start again.",
+  provider_error: "The model's server failed.",
+  provider_rate_limited: "The model's server asks to wait.",
+  provider_timeout: "The model was silent for too long.",
+  refused: "The model declined to answer.",
+  invalid_output: "The model's answer does not fit the schema.",
+  writer_lost: "The gateway that ran this is gone.",
+  store_unavailable: "The gateway cannot reach its store.",
+  shutting_down: "The gateway is going down. Start again in a moment.",
+  internal: "Something is wrong in the gateway; its log says what.",
+  incomplete: "The model stopped before the end: it reached its length limit.",
+  cancelled: "Stopped. What had arrived stays.",
+  disconnected: "The gateway closed the connection for good.",
+};
+
+/** @param {GatewayError} error */
+export function titleOf(error) {
+  return TITLES[error.code] ?? "This did not work.";
+}
+
+/** What else is known: the gateway's own words, and the fields that are wrong. @param {GatewayError} error */
+export function detailsOf(error) {
+  if (error.code === "incomplete" || error.code === "cancelled") return "";
+  const fields = error.errors.map(({ path, message }) => `${path || "the whole value"}: ${message}`);
+  return [error.message, ...fields].join(" · ");
+}
+
+/** @type {{[status: string]: string}} */
+const STATUSES = {
+  waiting: "starting",
+  queued: "queued",
+  running: "running",
+  completed: "done",
+  incomplete: "cut off",
+  failed: "failed",
+  cancelled: "stopped",
+};
+
+/** @param {string} status */
+export function wordFor(status) {
+  return STATUSES[status] ?? status;
+}
+
+/** @param {number} bytes */
+export function inBytes(bytes) {
+  if (bytes < 1000) return `${bytes} B`;
+  if (bytes < 100_000) return `${(bytes / 1000).toFixed(1)} kB`;
+  return bytes < 1_000_000 ? `${Math.round(bytes / 1000)} kB` : `${(bytes / 1_000_000).toFixed(1)} MB`;
+}
+
+/** @param {number | null | undefined} ms */
+export function inTime(ms) {
+  if (ms === null || ms === undefined) return "–";
+  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+}

@@ -1,0 +1,217 @@
+"""The demo page in a real browser, against a running gateway that plays the conference recording."""
+
+import re
+from collections.abc import AsyncGenerator
+
+import pytest
+from playwright.async_api import Browser, Page, expect
+
+pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.e2e]
+
+NAMES = ["John Doe", "Jane Smith", "Alex Johnson", "Emily Clark"]
+
+_REPORT_VIOLATIONS = """
+document.addEventListener("securitypolicyviolation", (event) => {
+  console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`);
+});
+"""
+
+
+@pytest.fixture
+async def page(browser: Browser, gateway_url: str) -> AsyncGenerator[Page]:
+    """Open the page, connected; whatever it complains about fails the test."""
+    page = await browser.new_page(viewport={"width": 1280, "height": 800})
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    await page.add_init_script(_REPORT_VIOLATIONS)
+    await page.goto(gateway_url)
+    await expect(page.locator("#connection")).to_have_text("Connected")
+    yield page
+    assert complaints == []
+
+
+def lane(number: int, state: str) -> str:
+    """Return the selector of a lane in a state."""
+    return f'.lane[data-lane="{number}"][data-state="{state}"]'
+
+
+async def shown_names(page: Page) -> list[str]:
+    """Return the first column of the table of users."""
+    return await page.locator("#cards tbody td:first-child").all_inner_texts()
+
+
+async def test_the_recording_fills_in_and_ends_with_the_four_names(page: Page) -> None:
+    """Start plays the recorded text; the value ends whole, with one digest in all three encodings."""
+    await page.click("#start")
+    await page.wait_for_selector(lane(1, "completed"))
+    assert await shown_names(page) == NAMES
+    await expect(page.locator("#facts")).to_contain_text("✓ all equal")
+
+
+async def test_nothing_plays_until_it_is_asked_for(page: Page) -> None:
+    """The page opens with the recorded text, its shape and no extraction."""
+    await expect(page.locator("#source")).to_have_value(re.compile("John Doe"))
+    await expect(page.locator("#outline")).to_contain_text("users")
+    await expect(page.locator("#recorded")).to_be_visible()
+    await expect(page.locator(".lane")).to_have_count(0)
+
+
+async def test_the_address_can_ask_to_play(page: Page, gateway_url: str) -> None:
+    """`?play=1` starts at once."""
+    await page.goto(f"{gateway_url}?play=1")
+    await page.wait_for_selector(lane(1, "completed"))
+
+
+async def test_the_value_fills_in_while_the_model_writes(page: Page) -> None:
+    """A first name is there before the last one is."""
+    await page.click("#start")
+    await page.wait_for_selector("#cards td >> text=John")
+    assert "Emily Clark" not in await shown_names(page)
+
+
+async def test_the_encoding_switches_while_it_runs(page: Page) -> None:
+    """Another encoding is another watch on the same extraction: it goes on to the same value."""
+    await page.click("#start")
+    for encoding in ("snapshot", "patch", "append"):
+        await page.locator(f"input[value={encoding}]").check(force=True)
+        await page.wait_for_selector(f".meter.is-shown >> text={encoding.capitalize()}")
+    await page.wait_for_selector(lane(1, "completed"))
+    assert await shown_names(page) == NAMES
+    await expect(page.locator(".lane")).to_have_count(1)
+
+
+async def test_bytes_are_counted_for_each_encoding(page: Page) -> None:
+    """The strip shows what the run cost; a snapshot each time costs the most."""
+    await page.click("#start")
+    await page.wait_for_selector(lane(1, "completed"))
+    sizes = [float(text.split()[0]) for text in await page.locator(".meter-size").all_inner_texts()]
+    assert sizes[0] > sizes[1] >= sizes[2] > 0
+
+
+async def test_escape_cancels_and_keeps_what_arrived(page: Page) -> None:
+    """A cancelled extraction says so; its value stays as it was."""
+    await page.keyboard.press("Control+Enter")
+    await page.wait_for_selector("#cards td >> text=John")
+    await page.keyboard.press("Escape")
+    await page.wait_for_selector(lane(1, "cancelled"))
+    assert (await shown_names(page))[0].startswith("John")
+    await expect(page.locator("#problem")).to_contain_text("Stopped")
+
+
+async def test_three_lanes_run_on_one_connection(page: Page) -> None:
+    """Each lane has its own stop; the others go on to their end."""
+    sockets: list[str] = []
+    page.on("websocket", lambda socket: sockets.append(socket.url))
+    for number in (1, 2, 3):
+        await page.click("#start")
+        await page.wait_for_selector(lane(number, "running"))
+    await page.click(f"{lane(2, 'running')} .lane-stop")
+    for number, state in ((1, "completed"), (2, "cancelled"), (3, "completed")):
+        await page.wait_for_selector(lane(number, state))
+    await page.click(f"{lane(1, 'completed')} .lane-choose")
+    await expect(page.locator("#cards tbody tr")).to_have_count(len(NAMES))
+    assert sockets == []
+
+
+async def test_a_cut_line_comes_back_and_the_value_goes_on(page: Page) -> None:
+    """The socket is dropped in the middle of a run; the page says so and ends with the whole value."""
+    await page.click("#start")
+    await page.wait_for_selector("#cards td >> text=John")
+    await page.click("#cut")
+    await expect(page.locator("#line")).to_be_visible()
+    await page.click("#retry")
+    await page.wait_for_selector(lane(1, "completed"))
+    assert await shown_names(page) == NAMES
+
+
+async def test_a_text_without_a_recording_is_answered_in_plain_words(page: Page) -> None:
+    """Another text fails with its code, says why beforehand, and the recorded text can be brought back."""
+    await page.fill("#source", "Something else.")
+    await expect(page.locator("#changed")).to_be_visible()
+    await page.click("#start")
+    await page.wait_for_selector(lane(1, "failed"))
+    await expect(page.locator("#problem-code")).to_have_text("provider_error")
+    await page.click("#restore")
+    await expect(page.locator("#changed")).to_be_hidden()
+
+
+async def test_a_schema_of_ones_own_is_checked_before_it_is_sent(page: Page) -> None:
+    """What is not JSON is said at the editor, and nothing starts."""
+    await page.select_option("#extractor", label="own JSON Schema")
+    await page.fill("#schema", '{"type": "object",}')
+    await page.click("#start")
+    await expect(page.locator("#schema-error")).to_contain_text("not JSON yet")
+    await expect(page.locator(".lane")).to_have_count(0)
+
+
+async def test_the_other_views_show_the_same_run(page: Page) -> None:
+    """JSON and Wire are tabs, reached by the arrow keys."""
+    await page.click("#start")
+    await page.wait_for_selector(lane(1, "completed"))
+    await page.focus("#tab-cards")
+    await page.keyboard.press("ArrowRight")
+    await expect(page.locator("#json")).to_contain_text('"name": "John Doe')
+    await page.keyboard.press("ArrowRight")
+    await expect(page.locator("#log .frame").first).to_contain_text("completed")
+
+
+async def test_a_narrow_screen_needs_no_sideways_scrolling(browser: Browser, gateway_url: str) -> None:
+    """At 360 px everything is in one column."""
+    page = await browser.new_page(viewport={"width": 360, "height": 740})
+    await page.goto(f"{gateway_url}?play=1")
+    await page.wait_for_selector(lane(1, "completed"))
+    assert await page.evaluate("document.documentElement.scrollWidth") == 360
+
+
+_MUTATIONS_OF_ONE_STEP = """
+async () => {
+  const { apply } = await import("./static/client/patch.js");
+  const { cards } = await import("./static/page/cards.js");
+  const host = document.createElement("div");
+  document.body.append(host);
+  const show = cards(host);
+  const rows = Array.from({ length: 500 }, (_, at) => ({ name: `row ${at}`, price: at, tags: ["a"] }));
+  let value = { rows, note: "" };
+  show(value);
+  const observer = new MutationObserver(() => {});
+  observer.observe(host, { subtree: true, childList: true, characterData: true });
+  value = apply(value, [{ op: "append", path: "/rows/499/name", value: "!" }]);
+  show(value);
+  const grown = observer.takeRecords().map(({ type }) => type);
+  value = apply(value, [{ op: "add", path: "/rows/500", value: { name: "new", price: 1, tags: [] } }]);
+  show(value);
+  const opened = observer.takeRecords().filter(({ target }) => target.tagName === "TBODY").length;
+  return { grown, opened, rows: host.querySelectorAll("tbody tr").length };
+}
+"""
+
+
+async def test_a_step_touches_only_what_it_changed(page: Page) -> None:
+    """In a table of 500 rows a grown string is one change of one text, a new row one insertion."""
+    seen = await page.evaluate(_MUTATIONS_OF_ONE_STEP)
+    assert seen == {"grown": ["characterData"], "opened": 1, "rows": 501}
+
+
+_HOSTILE_VALUE = """
+async () => {
+  const { cards } = await import("./static/page/cards.js");
+  const { jsonTree } = await import("./static/page/jsontree.js");
+  const image = "<img src=x onerror=alert(1)>";
+  const text = `{"__proto__":"${image}","constructor":{"toString":"<b>b</b>"},"":[{"__proto__":1}]}`;
+  return [cards, jsonTree].map((view) => {
+    const host = document.createElement("div");
+    document.body.append(host);
+    view(host)(JSON.parse(text));
+    return { elements: host.querySelectorAll("img, td b, .is-string b").length, text: host.innerText };
+  });
+}
+"""
+
+
+async def test_a_hostile_value_is_only_ever_text(page: Page) -> None:
+    """Markup in values and keys like __proto__ are shown as they are, in every view."""
+    for seen in await page.evaluate(_HOSTILE_VALUE):
+        assert seen["elements"] == 0
+        assert "<img src=x onerror=alert(1)>" in seen["text"]
+        assert "<b>b</b>" in seen["text"]

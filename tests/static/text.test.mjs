@@ -1,0 +1,54 @@
+/** The length of text in bytes, random names, and the canonical form behind a digest. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { canonicalize, digest } from "../../static/client/digest.js";
+import { randomKey, utf8Bytes } from "../../static/client/text.js";
+
+test("the UTF-8 length is that of an encoder", () => {
+  for (const text of [
+    "",
+    "abc",
+    "ß",
+    "ह",
+    "→x",
+    "😀",
+    "a😀b",
+    "\ud800",
+    "\udc00\ud800",
+    "\ud800\ud800\udc00",
+    "x\ud83d",
+  ]) {
+    assert.equal(utf8Bytes(text), new TextEncoder().encode(text).length, JSON.stringify(text));
+  }
+});
+
+test("keys are 128 bits and differ", () => {
+  const keys = new Set(Array.from({ length: 50 }, randomKey));
+  assert.equal(keys.size, 50);
+  for (const key of keys) assert.match(key, /^[0-9a-f]{32}$/);
+});
+
+test("the sample of RFC 8785 section 3.2.2", () => {
+  const value = JSON.parse(
+    '{"numbers":[333333333.33333329,1E30,4.50,2e-3,0.000000000000000000000000001],' +
+      '"string":"\\u20ac$\\u000F\\u000aA\'\\u0042\\u0022\\u005c\\\\\\"\\/","literals":[null,true,false]}',
+  );
+  assert.equal(
+    canonicalize(value),
+    '{"literals":[null,true,false],"numbers":[333333333.3333333,1e+30,4.5,0.002,1e-27],' +
+      '"string":"€$\\u000f\\nA\'B\\"\\\\\\\\\\"/"}',
+  );
+});
+
+test("keys are sorted by UTF-16 code units, as RFC 8785 section 3.2.3 shows", () => {
+  const value = JSON.parse(
+    '{"\\u20ac":1,"\\r":2,"\\ufb33":3,"1":4,"\\ud83d\\ude00":5,"\\u0080":6,"\\u00f6":7}',
+  );
+  assert.equal(canonicalize(value), '{"\\r":2,"1":4,"\u0080":6,"ö":7,"€":1,"😀":5,"\ufb33":3}');
+});
+
+test("a digest is SHA-256 in hex", async () => {
+  assert.equal(await digest({}), "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a");
+});
