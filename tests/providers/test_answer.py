@@ -1,0 +1,314 @@
+"""Chat-completions streams, as servers really send them, read into deltas."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.errors import OutputTooLarge, ProviderError
+from gateway.ports import Delta, Finish, Mode, Reasoning, Refusal, Text, Usage
+from gateway.providers import answer
+from gateway.providers.answer import AnswerReader
+
+_STREAMS = Path(os.environ.get("GATEWAY_STREAMS") or Path(__file__).parents[3] / "shared" / "streams")
+_MANIFEST = _STREAMS / "manifest.json"
+_CASES: list[dict[str, Any]] = json.loads(_MANIFEST.read_text()) if _MANIFEST.exists() else []
+needs_streams = pytest.mark.skipif(not _CASES, reason=f"no recorded streams at {_STREAMS}: set GATEWAY_STREAMS")
+
+
+def _event(chunk: Any) -> bytes:
+    return b"data: %b\n\n" % json.dumps(chunk).encode()
+
+
+def _choice(finish_reason: str | None = None, index: int = 0, **delta: Any) -> dict[str, Any]:
+    return {"choices": [{"index": index, "delta": delta, "finish_reason": finish_reason}]}
+
+
+def _call(arguments: Any, **fields: Any) -> dict[str, Any]:
+    name = fields.pop("name", None)
+    return {"index": 0, **fields, "function": {"name": name, "arguments": arguments}}
+
+
+def _read(*chunks: Mapping[str, Any], mode: Mode = Mode.TOOLS) -> list[Delta]:
+    reader = AnswerReader(mode)
+    return [delta for chunk in chunks for delta in reader.feed(_event(chunk))] + list(reader.finish())
+
+
+def _text(deltas: Iterable[Delta]) -> str:
+    return "".join(delta.text for delta in deltas if isinstance(delta, Text))
+
+
+def _replay(case: Mapping[str, Any], piece_bytes: int) -> list[Delta]:
+    body = (_STREAMS / f"{case['name']}.sse").read_bytes()
+    size = piece_bytes or len(body)
+    reader = AnswerReader(Mode.TOOLS if case["mode"] == "tools" else Mode.JSON)
+    pieces = (body[start : start + size] for start in range(0, len(body), size))
+    return [delta for piece in pieces for delta in reader.feed(piece)] + list(reader.finish())
+
+
+def _cases(outcome: str) -> list[Any]:
+    return [pytest.param(case, id=case["name"]) for case in _CASES if case["outcome"] == outcome]
+
+
+_cut = pytest.mark.parametrize("piece_bytes", [1, 7, 0], ids=["bytes", "sevens", "whole"])
+
+
+@needs_streams
+@_cut
+@pytest.mark.parametrize("case", _cases("completed"))
+def test_recorded_streams_that_complete(case: dict[str, Any], piece_bytes: int) -> None:
+    """A recorded answer's text begins with the JSON value it stands for."""
+    deltas = _replay(case, piece_bytes)
+    value, _ = json.JSONDecoder().raw_decode(_text(deltas).lstrip())
+    assert value == case["value"]
+    assert isinstance(deltas[-1], Finish)
+
+
+@needs_streams
+@_cut
+@pytest.mark.parametrize("case", _cases("incomplete"))
+def test_recorded_streams_cut_by_length(case: dict[str, Any], piece_bytes: int) -> None:
+    """A recorded answer that ran out of tokens says so."""
+    assert _replay(case, piece_bytes)[-1] == Finish("length")
+
+
+@needs_streams
+@_cut
+@pytest.mark.parametrize("case", _cases("failed refused"))
+def test_recorded_streams_with_a_refusal(case: dict[str, Any], piece_bytes: int) -> None:
+    """A recorded refusal arrives as a refusal and never as text."""
+    deltas = _replay(case, piece_bytes)
+    assert "".join(delta.text for delta in deltas if isinstance(delta, Refusal)) == case["refusal"]
+    assert _text(deltas) == ""
+
+
+@needs_streams
+@_cut
+@pytest.mark.parametrize("case", _cases("failed provider_error"))
+def test_recorded_streams_that_fail(case: dict[str, Any], piece_bytes: int) -> None:
+    """A recorded failure is our error without the provider's words, or has no finish."""
+    if case["error"] is None:
+        assert not any(isinstance(delta, Finish) for delta in _replay(case, piece_bytes))
+        return
+    with pytest.raises(ProviderError) as caught:
+        _replay(case, piece_bytes)
+    assert case["error"]["message"] not in str(caught.value)
+
+
+def test_the_last_delta_is_the_finish() -> None:
+    """Usage may come after the finish reason; the finish is given last and once."""
+    usage = {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 5}}
+    deltas = _read(_choice(content="{}"), _choice("stop"), _choice("stop"), usage, mode=Mode.JSON)
+    assert deltas == [Text("{}"), Usage(3, 5), Finish("stop")]
+
+
+@pytest.mark.parametrize("usage", [{}, {"prompt_tokens": None}, {"completion_tokens": float("nan")}], ids=str)
+def test_usage_without_numbers(usage: dict[str, Any]) -> None:
+    """Counts that are missing or no numbers are nought."""
+    assert _read({"usage": usage}) == [Usage(0, 0)]
+
+
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [
+        ("stop", "stop"),
+        ("tool_calls", "stop"),
+        ("function_call", "stop"),
+        ("eos", "stop"),
+        ("length", "length"),
+        ("content_filter", "content_filter"),
+    ],
+)
+def test_finish_reasons(said: str, meant: str) -> None:
+    """Every server's word for the end is one of ours."""
+    assert _read(_choice(said), mode=Mode.JSON) == [Finish(meant)]
+
+
+def test_a_stream_without_a_finish_reason_just_ends() -> None:
+    """Nothing is made up for an answer that was cut, not even the braces of a call without arguments."""
+    assert _read(_choice(tool_calls=[_call("", name="f")])) == []
+
+
+@pytest.mark.parametrize("pieces", [[""], [None], ["null"], ["nu", "ll"], [" null "], [{}]])
+def test_no_arguments_are_an_empty_object(pieces: list[Any]) -> None:
+    """Missing, empty and null arguments stand for an object without members."""
+    chunks = [_choice(tool_calls=[_call(piece)]) for piece in pieces]
+    assert _text(_read(*chunks, _choice("tool_calls"))) == "{}"
+
+
+def test_arguments_that_begin_like_null_are_kept() -> None:
+    """Text held back because it could have become null is not lost."""
+    chunks = [_choice(tool_calls=[_call(piece)]) for piece in (" n", "ope")]
+    assert _text(_read(*chunks, _choice("stop"))) == " nope"
+    assert _text(_read(_choice(tool_calls=[_call("nu")]), _choice("stop"))) == "nu"
+
+
+def test_arguments_as_an_object() -> None:
+    """A server that sends arguments as an object gives the same value."""
+    assert json.loads(_text(_read(_choice("stop", tool_calls=[_call({"a": [1]})])))) == {"a": [1]}
+
+
+@pytest.mark.parametrize(
+    "second",
+    [
+        _call('{"b":2}', index=1, id="call_b", name="f"),
+        _call('{"b":2}', index=0, id="call_b", name="f"),
+        _call('{"b":2}', index=None, id="call_b", name="f"),
+    ],
+    ids=["next index", "same index", "no index"],
+)
+def test_only_the_first_call_counts(second: dict[str, Any]) -> None:
+    """A second call is left out, whether its index or only its id tells it apart."""
+    first = _call('{"a":1}', id="call_a", name="f")
+    one_by_one = [_choice(tool_calls=[first]), _choice(tool_calls=[second])]
+    for chunks in (one_by_one, [_choice(tool_calls=[first, second])]):
+        assert _text(_read(*chunks, _choice("tool_calls"))) == '{"a":1}'
+
+
+@pytest.mark.parametrize(
+    "fields", [{"id": "call_a", "name": "f"}, {"id": "another"}, {"id": ""}, {"index": None}], ids=str
+)
+def test_a_call_continues(fields: dict[str, Any]) -> None:
+    """Repeated ids and names, new ids without a name, and missing ones continue the call."""
+    chunks = [
+        _choice(tool_calls=[_call('{"a"', id="call_a", name="f")]),
+        _choice(tool_calls=[_call(":1}", **fields)]),
+    ]
+    assert _text(_read(*chunks)) == '{"a":1}'
+
+
+def test_the_legacy_function_call_is_a_call() -> None:
+    """`function_call` counts where there are no tool calls, and is not doubled where there are."""
+    function = {"name": "f", "arguments": "{}"}
+    assert _text(_read(_choice(function_call=function))) == "{}"
+    assert _text(_read(_choice(function_call=function, tool_calls=[_call("{}")]))) == "{}"
+
+
+def test_content_stands_in_for_a_call_that_never_came() -> None:
+    """In tools mode content is the answer only if no call came by the end, and then in one piece."""
+    content = [_choice(content='{"a"'), _choice(content=":1}")]
+    assert _read(*content, _choice("stop")) == [Text('{"a":1}'), Finish("stop")]
+    assert _text(_read(*content, _choice("stop", tool_calls=[_call('{"b":2}')]))) == '{"b":2}'
+
+
+def test_content_that_waits_for_a_call_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model that chatters instead of calling its tool does not fill the memory."""
+    monkeypatch.setattr(answer, "_MAX_HELD_CHARS", 10)
+    with pytest.raises(OutputTooLarge):
+        _read(*[_choice(content="12345678")] * 2)
+
+
+def test_only_choice_zero_counts() -> None:
+    """Other choices of the same answer are left out."""
+    chunks = [_choice(index=1, content="no"), _choice(content="{}"), _choice("length", index=1)]
+    assert _read(*chunks, mode=Mode.JSON) == [Text("{}")]
+
+
+@pytest.mark.parametrize("field", ["reasoning", "reasoning_content"])
+def test_reasoning(field: str) -> None:
+    """Both names of reasoning are reasoning and no part of the text."""
+    delta: dict[str, Any] = {field: "hm"}
+    assert _read(_choice(**delta), mode=Mode.JSON) == [Reasoning("hm")]
+
+
+def test_content_in_parts() -> None:
+    """Content as a list gives its texts, and its thinking as reasoning."""
+    parts = [
+        {"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
+        {"type": "text", "text": "{}"},
+    ]
+    assert _read(_choice(content=parts), mode=Mode.JSON) == [Reasoning("hm"), Text("{}")]
+
+
+@pytest.mark.parametrize(
+    "chunk",
+    [
+        {},
+        {"choices": None, "usage": None, "error": None},
+        {"choices": [{}]},
+        {"choices": [{"delta": None, "index": None}]},
+        _choice(content=None, tool_calls=None, refusal=None, function_call=None),
+        _choice(tool_calls=[]),
+    ],
+    ids=str,
+)
+def test_empty_chunks_say_nothing(chunk: dict[str, Any]) -> None:
+    """Whatever is missing or null is nothing, in every mode."""
+    assert [_read(chunk, mode=mode) for mode in Mode] == [[], [], []]
+
+
+@pytest.mark.parametrize(
+    ("chunk", "status"),
+    [
+        ({"error": {"message": "secret", "code": 400}}, "(status 400)"),
+        ({"error": {"message": "secret", "status_code": 503, "code": "busy"}}, "(status 503)"),
+        ({"error": {"message": "secret", "code": "secret"}}, "answering"),
+        ({"error": "secret"}, "answering"),
+        ({"choices": [{"error": {"message": "secret", "code": 502}}]}, "(status 502)"),
+        ({"object": "error", "message": "secret", "code": 404}, "(status 404)"),
+        (_choice("error"), "broke off"),
+    ],
+    ids=str,
+)
+def test_an_error_in_mid_stream(chunk: dict[str, Any], status: str) -> None:
+    """An error object in any of its forms is our error, with its status and without its words."""
+    with pytest.raises(ProviderError) as caught:
+        _read(_choice(content="{"), _choice("length"), chunk)
+    assert caught.value.message.endswith(status) or status in caught.value.message
+    assert "secret" not in repr(caught.value)
+
+
+def test_an_event_named_error_is_an_error() -> None:
+    """The event's name is enough."""
+    with pytest.raises(ProviderError):
+        next(AnswerReader(Mode.JSON).feed(b'event: error\ndata: {"message": "x"}\n\n'))
+
+
+@pytest.mark.parametrize("body", [b"<html>no</html>", b'{"error": "secret"}', b"\n\n\n", b"data"[:3]])
+def test_a_body_that_is_no_event_stream(body: bytes) -> None:
+    """A body in which not one event is found is refused, whatever it calls itself."""
+    reader = AnswerReader(Mode.JSON)
+    assert list(reader.feed(body)) == []
+    with pytest.raises(ProviderError, match="did not answer with an event stream"):
+        next(reader.finish())
+
+
+@pytest.mark.parametrize(
+    "event", [b"data: no json\n\n", b"data: [1]\n\n", b'data: {"choices": 7}\n\n', b"data: 1" * 200_000]
+)
+def test_an_event_that_is_no_chunk(event: bytes) -> None:
+    """Something else in an event, or one too large, is the provider's error."""
+    with pytest.raises(ProviderError, match="the provider sent an event"):
+        next(AnswerReader(Mode.JSON).feed(event))
+
+
+def test_surrogate_pairs_cut_in_two() -> None:
+    """Halves of a pair in two chunks become their character, and a half alone U+FFFD."""
+    halves = [_choice(content="a\ud83d"), _choice(content="\ude00b"), _choice(content="\ud83d")]
+    assert _text(_read(*halves, mode=Mode.JSON)) == "a😀b\ufffd"
+
+
+def test_chunks_that_are_not_quite_json() -> None:
+    """NaN, an index as text and bytes that are not UTF-8 do not stop an answer."""
+    reader = AnswerReader(Mode.JSON)
+    event = b'data: {"logprob": NaN, "choices": [{"index": "0", "delta": {"content": "x\xff"}}]}\n\n'
+    assert list(reader.feed(event)) == [Text("x\ufffd")]
+
+
+def test_nothing_after_done_is_read() -> None:
+    """`[DONE]` ends the answer, also in the middle of a piece."""
+    reader = AnswerReader(Mode.JSON)
+    body = _event(_choice("stop")) + b"data: [DONE]\n\ndata: rubbish\n\n"
+    assert (list(reader.feed(body)), reader.is_done) == ([], True)
+    assert list(reader.finish()) == [Finish("stop")]
+
+
+def test_what_came_before_an_error_is_given_first() -> None:
+    """Deltas that share a piece with an error are not lost."""
+    deltas = AnswerReader(Mode.JSON).feed(_event(_choice(content="{")) + _event({"error": "x"}))
+    assert next(deltas) == Text("{")
+    with pytest.raises(ProviderError):
+        next(deltas)
