@@ -16,7 +16,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from gateway.choice import choose
+from gateway.choice import Choice, choose
 from gateway.connection import Heartbeat
 from gateway.core import messages
 from gateway.core.document import Encoding
@@ -68,7 +68,7 @@ class Gateway:
         self.limits = limits_from() if limits is None else limits
         self.tasks = Tasks()
         self.heartbeat = Heartbeat(_HEARTBEAT_S)
-        self._provider = provider
+        self._choice = None if provider is None else Choice(provider, f"provider {provider.name}, as given")
         self._hub: Hub | None = None
         self._app: Starlette | None = None
 
@@ -113,15 +113,16 @@ class Gateway:
         return register
 
     @property
+    def choice(self) -> Choice:
+        """Where the text comes from, and why."""
+        if self._choice is None:
+            self._choice = choose(self.settings, self.limits)
+        return self._choice
+
+    @property
     def provider(self) -> Provider:
         """Where the text comes from."""
-        if self._provider is None:
-            self._provider = choose(self.settings, self.limits).provider
-        return self._provider
-
-    def provide(self, provider: Provider) -> None:
-        """Use a provider; before the first extraction."""
-        self._provider = provider
+        return self.choice.provider
 
     @property
     def hub(self) -> Hub:

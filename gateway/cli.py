@@ -104,32 +104,35 @@ def _add_record(commands: Any) -> None:
 def _add_provider(command: argparse.ArgumentParser) -> None:
     command.add_argument("--provider", choices=["auto", "openai", "recorded"], help="where the text comes from")
     command.add_argument("--model", help="the provider's model (default: its only one)")
+    command.add_argument(
+        "--recording", dest="recordings", action="append", metavar="FILE", help="play this recording too (repeatable)"
+    )
+    command.add_argument("--speed", type=float, help="play recordings so many times as fast; 0 without pauses")
 
 
-def _settings(parsed: argparse.Namespace) -> Settings:
-    names = ("host", "port", "provider", "model")
-    given = {name: getattr(parsed, name) for name in names if getattr(parsed, name, None) is not None}
-    return Settings(**given)
+def _given(parsed: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings that the command line gives; the others are the environment's."""
+    names = ("host", "port", "provider", "model", "recordings", "speed")
+    return {name: getattr(parsed, name) for name in names if getattr(parsed, name, None) is not None}
 
 
 def _serve(parsed: argparse.Namespace) -> int:
-    settings = _settings(parsed)
-    settings.check()
-    gateway = _application(parsed.application, settings)
-    choice = choose(gateway.settings, gateway.limits)
-    gateway.provide(choice.provider)
-    _say(f"gateway: {choice.reason}", 0)
-    _say(f"gateway: http://{settings.host}:{settings.port}", 0)
-    serve(gateway)
+    gateway = _example() if parsed.application is None else _application(parsed.application)
+    gateway.settings = Settings(**{**gateway.settings.model_dump(), **_given(parsed)})
+    gateway.settings.check()
+    _say(f"gateway: {gateway.choice.reason}", 0)
+    serve(gateway, lambda address: _say(f"gateway: {address}", 0))
     return 0
 
 
-def _application(name: str | None, settings: Settings) -> Gateway:
-    """Return the named application's gateway, with the command line's settings, or the example's."""
-    if name is None:
-        gateway = Gateway(settings=settings)
-        gateway.extractor(description="The conference example", example=CONFERENCE_TEXT)(Conference)
-        return gateway
+def _example() -> Gateway:
+    gateway = Gateway()
+    gateway.extractor(description="The conference example", example=CONFERENCE_TEXT)(Conference)
+    return gateway
+
+
+def _application(name: str) -> Gateway:
+    """Return the named application's gateway."""
     module, colon, attribute = name.partition(":")
     if not colon:
         raise _UsageError(f"expected module:attribute, got {name!r}")
@@ -140,14 +143,13 @@ def _application(name: str | None, settings: Settings) -> Gateway:
         raise _UsageError(f"{name}: {error}") from None
     if not isinstance(found, Gateway):
         raise _UsageError(f"{name}: expected a gateway.Gateway, got {type(found).__name__}")
-    found.settings = settings
     return found
 
 
 def _record(parsed: argparse.Namespace) -> int:
-    settings, limits = _settings(parsed), limits_from()
+    settings, limits = Settings(**_given(parsed)), limits_from()
     text = _read(parsed.input)
-    schema = Conference.model_json_schema() if parsed.schema is None else json.loads(_read(parsed.schema))
+    schema = Conference.model_json_schema() if parsed.schema is None else _read_json(parsed.schema)
     choice = choose(settings, limits)
     jobs = Jobs(Registry(), limits=limits, model=settings.model, has_inline_schemas=True)
     job = jobs.job(Extract(id="record", schema=schema, input=text, mode=parsed.mode))
@@ -173,6 +175,13 @@ def _read(path: Path) -> str:
         return path.read_text()
     except (OSError, UnicodeDecodeError) as error:
         raise _UsageError(f"{path}: {error}") from None
+
+
+def _read_json(path: Path) -> Any:
+    try:
+        return json.loads(_read(path))
+    except ValueError as error:
+        raise _UsageError(f"{path}: expected JSON: {error}") from None
 
 
 def _say(line: str, status: int) -> int:

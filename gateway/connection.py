@@ -118,7 +118,7 @@ class Connection:
         """Serve until either side closes."""
         try:
             await self._read()
-            if self._writer is not None:
+            if self._writer is not None and self._close is not None:
                 await asyncio.wait([self._writer], timeout=self._limits.send_stall_s)
         finally:
             self._is_lost = True
@@ -299,7 +299,7 @@ class Connection:
         return frame
 
     async def _write_watch(self, watch: Watch) -> None:
-        for frame in watch.frames():
+        for frame in tuple(watch.frames()):  # of one moment: the value may grow while a send waits
             await self._write_frame(frame)
         if watch.is_over and self._watches.get(watch.id) is watch:
             self._detach(watch.id)

@@ -19,6 +19,10 @@ __all__ = ["Job", "Jobs", "view_of"]
 _WATCH_FIELDS = ("id", "encoding", "interval_ms", "progress", "reasoning", "grounding", "skeleton", "paths", "key")
 """What two requests with the same idempotency key may differ in."""
 
+_VIEW_WISHES = ("progress", "reasoning", "grounding", "paths")
+_RUN_WISHES = ("retries", "busy", "cancel_after_ms", "channel")
+"""Fields of PROTOCOL.md §3 that are not offered yet (§12)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -45,8 +49,7 @@ def view_of(options: messages.Extract | messages.Watch) -> View:
     Raises:
         BadRequest: an encoding or option that is not offered.
     """
-    for name in ("progress", "reasoning", "grounding", "paths"):
-        _check_not_asked(options, name)
+    _check_not_asked(options, _VIEW_WISHES)
     try:
         return View(Encoding(options.encoding), options.skeleton)
     except ValueError:
@@ -79,8 +82,7 @@ class Jobs:
         Raises:
             ClientError: what is asked is malformed, unknown, or not offered; says which field.
         """
-        for name in ("retries", "busy", "cancel_after_ms", "channel"):
-            _check_not_asked(request, name)
+        _check_not_asked(request, _RUN_WISHES)
         extractor = self._extractor(request)
         schema = extractor.schema.many() if request.many else extractor.schema
         chat = _chat(request, extractor)
@@ -134,10 +136,12 @@ def _mode(name: str) -> Mode:
         raise BadRequest(f"mode: expected one of {', '.join(Mode)}; got {name[:60]!r}", param="mode") from None
 
 
-def _check_not_asked(request: messages.Extract | messages.Watch, name: str) -> None:
+def _check_not_asked(request: messages.Extract | messages.Watch, names: tuple[str, ...]) -> None:
     """Refuse what is not offered yet, so that nobody relies on what is ignored."""
-    if getattr(request, name):
-        raise BadRequest(f"{name}: this server does not offer it", param=name)
+    defaults = {field.name: field.default for field in msgspec.structs.fields(request)}
+    for name in names:
+        if getattr(request, name) != defaults[name]:
+            raise BadRequest(f"{name}: this server does not offer it", param=name)
 
 
 def _fingerprint(request: messages.Extract) -> str:

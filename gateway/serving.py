@@ -1,38 +1,120 @@
-"""Serving with uvicorn: its settings, each with its reason."""
+"""Serving with uvicorn: its settings, each with its reason, and what its WebSocket lacks where a peer does not read.
 
+uvicorn waits for ever for such a peer to take what is buffered, and answers its pings into that buffer without bound.
+"""
+
+import asyncio
 import logging
 import sys
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import uvicorn
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gateway.app import Gateway
 
-__all__ = ["serve"]
+__all__ = ["Listening", "serve", "server"]
+
+Listening: TypeAlias = Callable[[str], object]
+"""Told the address, as `http://127.0.0.1:8080`, once connections are taken there."""
 
 _PING_S = 20.0
 """WebSocket pings (PROTOCOL.md §7)."""
 
+_LAST_WORDS_S = 0.5
+"""How long a peer may take what was written before the server goes."""
 
-def serve(gateway: Gateway) -> None:
-    """Serve until interrupted; Ctrl-C ends it at once."""
-    settings = gateway.settings
+_STOP_S = 1
+"""How long answers that are being sent may take before the server goes."""
+
+
+def serve(gateway: Gateway, on_listening: Listening) -> None:
+    """Serve until interrupted; Ctrl-C ends it at once.
+
+    Raises:
+        KeyboardInterrupt: it was Ctrl-C.
+    """
     logging.basicConfig(
-        level=settings.log_level.upper(), stream=sys.stderr, format="%(asctime)s %(levelname)-7s %(name)s %(message)s"
+        level=gateway.settings.log_level.upper(),
+        stream=sys.stderr,
+        format="%(asctime)s %(levelname)-7s %(name)s %(message)s",
     )
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line a request, with its address
+    server(gateway, on_listening).run()
+
+
+def server(gateway: Gateway, on_listening: Listening) -> uvicorn.Server:
+    """Return the server that `serve` runs."""
     config = uvicorn.Config(
         gateway.app,
-        host=settings.host,
-        port=settings.port,
-        ws="websockets-sansio",
+        host=gateway.settings.host,
+        port=gateway.settings.port,
+        ws=_WebSocket,
         ws_max_size=gateway.limits.message_bytes,
         ws_ping_interval=_PING_S,
         ws_ping_timeout=_PING_S,
         ws_per_message_deflate=False,  # patches do the saving; compression costs 35 KiB a connection
         access_log=False,  # a line a request says nothing of extractions, and could carry what an address carries
         server_header=False,
-        timeout_graceful_shutdown=0,  # runs are ended by the application, clients come back by themselves
+        timeout_graceful_shutdown=_STOP_S,  # runs are ended by the application, clients come back by themselves
         log_config=None,
         log_level="warning",
     )
-    uvicorn.Server(config).run()
+    return _Server(config, on_listening)
+
+
+class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, on_listening: Listening) -> None:
+        super().__init__(config)
+        self._on_listening = on_listening
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            host, port = self.servers[0].sockets[0].getsockname()[:2]
+            self._on_listening(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+
+
+class _WebSocket(WebSocketsSansIOProtocol):
+    """Ends what does not end by itself, and reads nothing from a peer that does not read."""
+
+    _ending: asyncio.TimerHandle | None = None
+
+    def shutdown(self) -> None:
+        super().shutdown()
+        self._end_in(_LAST_WORDS_S)
+
+    async def run_asgi(self) -> None:
+        await super().run_asgi()
+        if not self.disconnected:
+            self._end_in(self.close_timeout)
+
+    def keepalive_timeout(self) -> None:
+        super().keepalive_timeout()
+        self._end_in(0)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._ending is not None:
+            self._ending.cancel()
+        super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if not self.read_paused:
+            self.transport.resume_reading()
+
+    async def receive(self) -> Any:
+        event = await super().receive()
+        if not self.writable.is_set():
+            self.transport.pause_reading()
+        return event
+
+    def _end_in(self, seconds: float) -> None:
+        if self._ending is not None:
+            self._ending.cancel()
+        self._ending = self.loop.call_later(seconds, self.transport.abort)

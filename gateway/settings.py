@@ -6,7 +6,7 @@ from dataclasses import fields
 from ipaddress import ip_address
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.core.limits import Limits
@@ -35,6 +35,8 @@ class Settings(BaseSettings):
         port: TCP port.
         provider: `openai`, `recorded`, or `auto`: openai where a key or base URL is set, else recorded.
         model: the model where neither client nor extractor names one.
+        recordings: files that the recorded provider plays besides the shipped ones, separated by commas.
+        speed: how many times as fast as it was recorded; 0 for no pauses.
         tokens: credentials that may enter, separated by commas; none means everybody may (loopback only).
         origins: origins that browsers may come from, separated by commas; empty means the loopback ones.
         inline_schemas: whether clients may bring a schema of their own; None means only on loopback.
@@ -47,6 +49,8 @@ class Settings(BaseSettings):
     port: int = 8080
     provider: Literal["auto", "openai", "recorded"] = "auto"
     model: str | None = None
+    recordings: Listed = ()
+    speed: Annotated[float, Field(ge=0)] = 1.0
     tokens: Listed = ()
     origins: Listed = ()
     inline_schemas: bool | None = None

@@ -7,7 +7,7 @@
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import NoReturn, cast
 
 from gateway.core.candidates import JSON_TYPES
@@ -32,6 +32,7 @@ _DYNAMIC = ("$dynamicRef", "$recursiveRef")
 _PATTERN_NODES = 20
 _SCALARS_PER_NODE = 10
 _CONTAINER_NODES = 10
+_PLACES_PER_NODE = 20
 
 
 def admit(schema: object, limits: Limits) -> JsonObject:
@@ -98,6 +99,7 @@ def _check_dialect(schema: JsonObject) -> None:
 def _check_form(root: JsonObject) -> dict[int, str]:
     """Check every schema in `root`, used or not; return where each of them stands."""
     known: dict[int, str] = {}
+    references: list[tuple[str, JsonValue]] = []
     pending: list[tuple[str, JsonValue]] = [("", root)]
     while pending:
         place, schema = pending.pop()
@@ -105,9 +107,22 @@ def _check_form(root: JsonObject) -> dict[int, str]:
             known[id(schema)] = place
             _check_keywords(schema, place)
             pending.extend((place + join(part.tokens), part.schema) for part in parts(schema))
+            references.append((append(place, "$ref"), schema.get("$ref")))
         elif not isinstance(schema, bool):
             refuse(place, f"expected a schema (an object, true or false), got {came(schema)}")
+    for place, reference in references:
+        if reference is not None:
+            _check_target(root, known, place, str(reference))
     return known
+
+
+def _check_target(root: JsonObject, known: dict[int, str], place: str, reference: str) -> None:
+    try:
+        target = resolve_reference(root, reference)
+    except LookupError:
+        refuse(place, f"expected the place of a schema, got {came(reference)}: nothing is there")
+    if not isinstance(target, bool) and id(target) not in known:
+        refuse(place, f"expected the place of a schema, got {came(reference)}: no schema is there")
 
 
 def _check_keywords(schema: JsonObject, place: str) -> None:
@@ -155,6 +170,7 @@ class _Count:
         self._known = known
         self._limits = limits
         self._nodes = 0
+        self._places = 0
         self._above: set[int] = set()  # the places from the root to here
         self._recursive: set[int] = set()  # places that were met again below themselves
 
@@ -170,7 +186,7 @@ class _Count:
             elif id(schema) not in self._recursive:
                 self._above.add(id(schema))
                 pending.append((schema, False))
-                pending.extend((below, True) for below in self._place(schema, ()))
+                pending.extend((below, True) for below in self._counted(self._place(schema, ())))
 
     def _place(self, schema: JsonValue, chain: tuple[int, ...]) -> Iterator[JsonValue]:
         """Count what holds at one place, and give the schemas of the places below."""
@@ -180,7 +196,7 @@ class _Count:
         self._add(_extra_nodes(schema))
         chain = self._extended(chain, schema)
         if isinstance(reference := schema.get("$ref"), str):
-            yield from self._place(self._target(schema, reference), chain)
+            yield from self._place(resolve_reference(self._root, reference), chain)
         for part in parts(schema):
             if part.keyword in IN_PLACE:
                 yield from self._place(part.schema, chain)
@@ -194,15 +210,13 @@ class _Count:
             _refuse_size(f"nests deeper than the limit of {self._limits.schema_depth} with its references followed")
         return (*chain, id(schema))
 
-    def _target(self, schema: JsonObject, reference: str) -> JsonValue:
-        place = append(self._known[id(schema)], "$ref")
-        try:
-            target = resolve_reference(self._root, reference)
-        except LookupError:
-            refuse(place, f"expected the place of a schema, got {came(reference)}: nothing is there")
-        if not isinstance(target, bool) and id(target) not in self._known:
-            refuse(place, f"expected the place of a schema, got {came(reference)}: no schema is there")
-        return target
+    def _counted(self, places: Iterable[JsonValue]) -> Iterator[JsonValue]:
+        """Bound the places that are met again as well, which add no nodes."""
+        for place in places:
+            self._places += 1
+            if self._places > self._limits.schema_nodes * _PLACES_PER_NODE:
+                _refuse_size("refers to itself from too many places")
+            yield place
 
     def _add(self, nodes: int) -> None:
         self._nodes += nodes

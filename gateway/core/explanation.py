@@ -123,16 +123,17 @@ class Explanation:
     def _is_meant(self, schema: JsonValue, value: JsonValue) -> bool:
         """Whether type and constant members, a discriminator for one, agree with the value."""
         return any(
-            types_of(candidate) & value_types(value) and not any(_contradicts(node, value) for node in candidate)
+            candidate.types & value_types(value) and not any(_contradicts(node, value) for node in candidate.nodes)
             for candidate in candidates_of(self._root, schema)
         )
 
     def _expected(self, step: _Step) -> str:
-        types = [types_of(candidate) for candidate in candidates_of(self._root, step.schema)]
-        if types and not value_types(step.value) & frozenset().union(*types):
-            return " or ".join(sorted(frozenset().union(*types)))
-        if len(types) > 1:
-            return f"one of {len(types)} alternatives"
+        candidates = candidates_of(self._root, step.schema)
+        types = types_of(candidates)
+        if types and not value_types(step.value) & types:
+            return " or ".join(sorted(types))
+        if len(candidates) > 1:
+            return f"one of {len(candidates)} alternatives"
         return f"what the schema says at {step.place or 'its root'}"
 
 

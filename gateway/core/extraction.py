@@ -248,16 +248,16 @@ class Extraction:
     def _written(self) -> JsonValue:
         """Return what the model wrote, without the wrapper it was asked for."""
         value, wrapper = self._parser.value, self._schema.wrapper
-        if wrapper is None or not isinstance(value, dict):
+        if wrapper is None or not self._growth.is_wrapped or not isinstance(value, dict):
             return value
         if wrapper not in value:
             raise InvalidOutput(f"expected an object with the member {wrapper!r}, got one without")
         return value[wrapper]
 
     def _open_pointers(self) -> list[str]:
-        prefix = "" if self._schema.wrapper is None else f"/{self._schema.wrapper}"
-        pointers = self._parser.open_pointers
-        return [pointer[len(prefix) :] for pointer in pointers if pointer.startswith(prefix)] or [""]
+        prefix = f"/{self._schema.wrapper}" if self._growth.is_wrapped else ""
+        pointers = [pointer for pointer in self._parser.open_pointers if f"{pointer}/".startswith(f"{prefix}/")]
+        return [pointer.removeprefix(prefix) for pointer in pointers] or [""]
 
     def _publish(self, operations: list[Operation]) -> bool:
         has_changed = self.document.publish(self._growth.shaped(operations))
@@ -276,6 +276,7 @@ class Extraction:
             repairs=[_repair(repair) for repair in self._parser.repairs],
             **fields,
         )
+        self._parser = Parser()  # its value is a second one; what is retained is the document's
 
     def _move(self, state: State) -> None:
         if state not in _NEXT.get(self.state, frozenset()):

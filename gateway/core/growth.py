@@ -40,14 +40,20 @@ class Growth:
     def __init__(self, shape: Shape, wrapper: str | None = None) -> None:
         """Begin with nothing open."""
         self._shape = shape
-        self._prefix = "" if wrapper is None else f"/{wrapper}"
+        self._prefix = None if wrapper is None else f"/{wrapper}"
+        self._root: Operation | None = None  # the opened root, until it is clear whether it is the wrapper
         self._open: dict[str, _Open] = {}
         self._held: dict[str, list[str]] = {}  # the text so far of a string that is not visible yet, by pointer
+
+    @property
+    def is_wrapped(self) -> bool:
+        """Whether the value is inside a wrapper."""
+        return self._prefix is not None
 
     def shaped(self, operations: Iterable[Operation]) -> list[Operation]:
         """Return the operations as the watchers are shown them, in the same order."""
         shaped: list[Operation] = []
-        for operation in self._unwrapped(operations) if self._prefix else operations:
+        for operation in operations if self._prefix is None else self._unwrapped(operations):
             if operation.kind is APPEND and operation.pointer not in self._held:
                 shaped.append(operation)
             else:
@@ -55,14 +61,31 @@ class Growth:
         return shaped
 
     def _unwrapped(self, operations: Iterable[Operation]) -> Iterator[Operation]:
-        prefix = self._prefix
         for operation in operations:
-            pointer = operation.pointer
-            if not pointer and not isinstance(operation.value, dict) and operation.kind is not CLOSE:
-                prefix = self._prefix = ""  # the model left the wrapper out
-            if pointer == prefix or pointer.startswith(prefix + "/"):
-                rest = pointer[len(prefix) :]
-                yield Operation(operation.kind, rest, operation.value, operation.opened) if prefix else operation
+            if self._prefix is None:
+                yield operation
+            elif not operation.pointer:
+                yield from self._unwrapped_root(operation)
+            elif operation.pointer == self._prefix or operation.pointer.startswith(self._prefix + "/"):
+                self._root = None
+                pointer = operation.pointer[len(self._prefix) :]
+                yield Operation(operation.kind, pointer, operation.value, operation.opened)
+            elif self._root is not None and self._shape.may_be_object:
+                yield from self._given_bare(operation)
+
+    def _unwrapped_root(self, operation: Operation) -> Iterator[Operation]:
+        """Wait with an object for its first member, which tells whether the model wrote the wrapper."""
+        if isinstance(operation.value, dict) and operation.opened:
+            self._root = operation
+        elif operation.kind is not CLOSE or (self._root is not None and self._shape.may_be_object):
+            yield from self._given_bare(operation)
+
+    def _given_bare(self, operation: Operation) -> Iterator[Operation]:
+        """Go on without a wrapper: the model left it out."""
+        self._prefix = None
+        if self._root is not None:
+            yield self._root
+        yield operation
 
     def _shaped(self, operation: Operation) -> Iterator[Operation]:
         kind, pointer = operation.kind, operation.pointer

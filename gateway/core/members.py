@@ -1,6 +1,6 @@
 """What a candidate says about the members of an object and the items of an array."""
 
-from gateway.core.candidates import Candidate, literals_of, types_of
+from gateway.core.candidates import Candidate, literals
 from gateway.core.values import JsonObject, JsonValue
 
 __all__ = [
@@ -16,38 +16,38 @@ __all__ = [
 
 def is_restricted_string(candidate: Candidate) -> bool:
     """Whether a string is permitted, and only one of a few given ones."""
-    return "string" in types_of(candidate) and literals_of(candidate) is not None
+    return "string" in candidate.types and any(literals(node) is not None for node in candidate.nodes)
 
 
 def declared_keys(candidate: Candidate) -> list[str]:
     """Give the members that are declared by name, in written order."""
-    return list(dict.fromkeys(key for node in candidate for key in _properties(node)))
+    return list(dict.fromkeys(key for node in candidate.nodes for key in _properties(node)))
 
 
 def is_required(candidate: Candidate, key: str) -> bool:
     """Whether the member `key` has to be there."""
-    lists = (node.get("required") for node in candidate)
+    lists = (node.get("required") for node in candidate.nodes)
     return any(key in required for required in lists if isinstance(required, list))
 
 
 def member_schemas(candidate: Candidate, key: str) -> list[JsonValue]:
     """Give the schemas that all hold for the member `key`."""
-    return [schema for node in candidate for schema in _member_schemas(node, key)]
+    return [schema for node in candidate.nodes for schema in _member_schemas(node, key)]
 
 
 def other_schemas(candidate: Candidate) -> list[JsonValue]:
     """Give the schemas that hold for members that are not declared by name."""
-    return [schema for node in candidate for schema in _other_schemas(node)]
+    return [schema for node in candidate.nodes for schema in _other_schemas(node)]
 
 
 def prefix_count(candidate: Candidate) -> int:
     """Give the number of items at the start that have a schema of their own."""
-    return max((len(_prefix(node)) for node in candidate), default=0)
+    return max((len(_prefix(node)) for node in candidate.nodes), default=0)
 
 
 def item_schemas(candidate: Candidate, index: int) -> list[JsonValue]:
     """Give the schemas that all hold for the item at `index`."""
-    return [schema for node in candidate for schema in _item_schemas(node, index)]
+    return [schema for node in candidate.nodes for schema in _item_schemas(node, index)]
 
 
 def _properties(node: JsonObject) -> JsonObject:

@@ -84,7 +84,7 @@ class Hello(_ClientMessage, frozen=True, kw_only=True):
     client: str | None = None
 
 
-class ChatMessage(Struct, frozen=True):
+class ChatMessage(Struct, frozen=True, forbid_unknown_fields=True):
     """One chat message; goes to the provider verbatim."""
 
     role: Name
@@ -382,7 +382,7 @@ def _decoded(text: str, max_depth: int) -> dict[str, Any]:
 def _is_shallow(value: JsonValue, max_depth: int) -> bool:
     """Tell whether nothing is nested deeper; level by level, so that no depth can exhaust the stack."""
     level = [value]
-    for _ in range(max_depth + 1):
+    for _ in range(max_depth):
         level = [child for node in level for child in _children(node) if isinstance(child, dict | list)]
         if not level:
             return True
@@ -412,7 +412,7 @@ def _explained(text: str, frame: dict[str, Any]) -> BadRequest:
     complaint = text[: match.start()] if match else text
     unknown = re.search(r"unknown field `([^`]*)`|missing required field `([^`]*)`", complaint)
     if unknown:
-        field = ".".join(filter(None, [path, unknown[1] or unknown[2]]))
+        field = _cut(".".join(filter(None, [path, unknown[1] or unknown[2]])))
         problem = "there is no such field" if unknown[1] else "this field is required"
         return BadRequest(f"{field}: {problem}", param=field)
     return BadRequest(f"{path}: {complaint[:1].lower()}{complaint[1:]}; got {_excerpt(_at(frame, path))}", param=path)
@@ -428,9 +428,13 @@ def _at(frame: Any, path: str) -> Any:
 
 
 def _excerpt(value: Any) -> str:
-    """Return at most 60 characters of what came."""
-    text = msgspec.json.encode(value).decode()
-    return text if len(text) <= 60 else f"{text[:57]}…"
+    """Return the beginning of what came."""
+    return _cut(msgspec.json.encode(value).decode())
+
+
+def _cut(text: str) -> str:
+    """Return at most 60 characters: an answer is never as long as what it answers."""
+    return text if len(text) <= 60 else f"{text[:59]}…"
 
 
 def _kind(value: Any) -> str:

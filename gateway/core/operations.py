@@ -162,8 +162,9 @@ def difference(before: JsonValue, after: JsonValue, pointer: str = "") -> Iterat
 
 
 def _object_difference(before: dict[str, JsonValue], after: dict[str, JsonValue], pointer: str) -> Iterator[Operation]:
-    for key in before.keys() - after.keys():
-        yield Operation(REMOVE, f"{pointer}/{_escape(key)}")
+    for key in before:
+        if key not in after:
+            yield Operation(REMOVE, f"{pointer}/{_escape(key)}")
     for key, value in after.items():
         if key in before:
             yield from difference(before[key], value, f"{pointer}/{_escape(key)}")

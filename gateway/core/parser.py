@@ -263,7 +263,8 @@ class Parser:
         end = match.end() if match else position
         self._token += text[position:end]
         if len(self._token) > MAX_NUMBER_CHARS:
-            raise ParseError(f"expected a number of at most {MAX_NUMBER_CHARS} characters", self.offset + end)
+            begin = self.offset + end - len(self._token)
+            raise ParseError(f"expected a number of at most {MAX_NUMBER_CHARS} characters", begin)
         if end < len(text):
             self._end_number(self.offset + end)
         return end
@@ -274,7 +275,8 @@ class Parser:
         end = min(len(text), position + len(word) - len(token))
         token += text[position:end]
         if not word.startswith(token):
-            raise ParseError(f"expected {word}, got {token!r}", self.offset + position)
+            right = next(place for place, character in enumerate(token) if character != word[place])
+            raise ParseError(f"expected {word}, got {token[: right + 1]!r}", self.offset + end - len(token) + right)
         self._token = "" if token == word else token
         if token == word:
             self._set(value)

@@ -16,7 +16,7 @@ from gateway.core.pointer import JsonValue
 __all__ = ["Receipt", "Replica", "digest"]
 
 _LARGEST_EXACT = 2**53 - 1
-_TERMINALS = frozenset({"completed", "incomplete", "failed", "cancelled"})
+_ANSWERS = frozenset({"started", "watching"})
 
 
 class Receipt(StrEnum):
@@ -33,69 +33,89 @@ class Receipt(StrEnum):
 class Replica:
     """One watch's value, kept up to date frame by frame.
 
+    1. An update is applied exactly when it starts at our revision; what we have already is dropped.
+    2. After a gap nothing is applied until the server has answered the new `watch`.
+    3. There is one ending, at our revision; nothing after it.
+
     Attributes:
         epoch: None before the first snapshot.
-        rev: the revision of `value`.
+        rev: the revision of `value`; None while there is no value of this epoch.
         terminal: the terminal frame, once it has come.
     """
 
     def __init__(self) -> None:
         """Begin without a value."""
         self.epoch: str | None = None
-        self.rev = -1
+        self.rev: int | None = None
         self.terminal: Mapping[str, Any] | None = None
         self._growing = GrowingValue(None)
         self._has_gap = False
 
     @property
     def value(self) -> JsonValue:
-        """The value at `rev`, live."""
+        """The value at `rev`, live; after a reset the old one, until the new one comes."""
         return self._growing.value
 
     @property
     def position(self) -> dict[str, JsonValue] | None:
-        """What to give as `from` to watch again; None before the first snapshot."""
-        return None if self.epoch is None else {"epoch": self.epoch, "rev": self.rev}
+        """What to give as `from` to watch again; None where only the start will do."""
+        return None if self.rev is None else {"epoch": self.epoch, "rev": self.rev}
 
     def take(self, frame: Mapping[str, Any]) -> Receipt:
-        """Take one server frame of this watch.
-
-        Raises:
-            LookupError, TypeError, ValueError: a patch that does not fit the value it claims to start from.
-        """
-        match frame["type"]:
+        """Take one server frame of this watch and say what became of it."""
+        kind = frame["type"]
+        if kind in _ANSWERS:
+            self._has_gap = False
+        if self.terminal is not None or self._has_gap:
+            return Receipt.DROPPED
+        match kind:
             case "snapshot":
                 return self._take_snapshot(frame)
             case "patch":
                 return self._take_patch(frame)
             case "reset":
-                self.epoch, self.rev, self._has_gap = frame["epoch"], -1, False
-                return Receipt.APPLIED
-            case kind if kind in _TERMINALS:
-                self.terminal = frame
-                return Receipt.ENDED
+                self.epoch, self.rev = frame["epoch"], None
+            case "completed" | "incomplete" | "failed" | "cancelled":
+                return self._take_terminal(frame)
             case _:
-                return Receipt.DROPPED
+                return Receipt.APPLIED if kind in _ANSWERS else Receipt.DROPPED
+        return Receipt.APPLIED
 
     def _take_snapshot(self, frame: Mapping[str, Any]) -> Receipt:
-        if frame["epoch"] == self.epoch and frame["rev"] < self.rev:
+        if self.rev is not None and frame["epoch"] != self.epoch:
+            return self._gap()
+        if self.rev is not None and frame["rev"] <= self.rev:
             return Receipt.DROPPED
-        self.epoch, self.rev, self._has_gap = frame["epoch"], frame["rev"], False
+        self.epoch, self.rev = frame["epoch"], frame["rev"]
         self._growing = GrowingValue(frame["value"])
         return Receipt.APPLIED
 
     def _take_patch(self, frame: Mapping[str, Any]) -> Receipt:
-        if self._has_gap:
-            return Receipt.DROPPED
+        if self.rev is None:
+            return self._gap()
         if frame["rev"] <= self.rev:
             return Receipt.DROPPED
         if frame["from"] != self.rev:
-            self._has_gap = True
-            return Receipt.GAP
-        for operation in frame["ops"]:
-            self._growing.apply(operation["op"], operation["path"], operation.get("value"))
+            return self._gap()
+        try:
+            for operation in frame["ops"]:
+                self._growing.apply(operation["op"], operation["path"], operation.get("value"))
+        except (LookupError, TypeError, ValueError):
+            self.rev = None  # it does not fit, so our value is not what it should be
+            return self._gap()
         self.rev = frame["rev"]
         return Receipt.APPLIED
+
+    def _take_terminal(self, frame: Mapping[str, Any]) -> Receipt:
+        is_ours = frame["epoch"] == self.epoch and frame["rev"] == self.rev
+        if not is_ours and (self.rev is not None or frame["type"] == "completed"):
+            return self._gap()
+        self.terminal = frame
+        return Receipt.ENDED
+
+    def _gap(self) -> Receipt:
+        self._has_gap = True
+        return Receipt.GAP
 
 
 def digest(value: JsonValue) -> str:

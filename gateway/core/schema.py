@@ -1,7 +1,7 @@
 """What is extracted: one schema, the shape of its values, what a provider is sent, and the final validation.
 
 A schema comes from a pydantic model, which is trusted, or from an inline JSON Schema, which is not (see
-PROTOCOL.md §10). A provider is only ever asked for an object; any other value is its only member, the wrapper.
+PROTOCOL.md §10). A provider is only ever asked for an object; any other value is asked for inside a wrapper.
 """
 
 import re
@@ -105,8 +105,9 @@ class Schema:
 
 def _made(name: str, root: JsonObject, validator: Validator, *, fills_defaults: bool) -> Schema:
     shape = Shape.of(root)
-    wrapper = None if shape.is_object else "value"
-    provider_schema, strict = _asked(root, root, wrapper)
+    wrapper = None if shape.is_object or shape.may_be_anything else "value"
+    asked: JsonObject = {"type": "object", **root} if shape.may_be_anything else root
+    provider_schema, strict = _asked(root, asked, wrapper)
     return Schema(
         name=re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:_NAME_CHARS] or "extract",
         json_schema=root,

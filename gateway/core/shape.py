@@ -7,11 +7,11 @@
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
-from typing import TypeAlias, cast
+from typing import TypeAlias
 
-from gateway.core.candidates import Candidate, candidates_of, conjunction, declared_default, types_of
+from gateway.core.candidates import ANYTHING, Candidate, candidates_of, conjunction, declared_default, types_of
 from gateway.core.members import (
     declared_keys,
     is_required,
@@ -27,6 +27,7 @@ __all__ = ["ANY", "Shape"]
 
 _SKELETON_CHARS = 65_536  # of one skeleton, as JSON: references that double would make it exponential
 _SKELETON_DEPTH = 32
+_CONTAINERS = frozenset({dict, list})
 
 _Key: TypeAlias = tuple[object, ...]
 
@@ -41,7 +42,7 @@ class _Schema:
         self.shapes: dict[_Key, Shape] = {}
 
     def shape(self, candidates: tuple[Candidate, ...], default: list[JsonValue]) -> "Shape":
-        key = (*map(_identity, candidates), *map(id, default), len(default))
+        key = (*(candidate.identity for candidate in candidates), *map(id, default), len(default))
         shape = self.shapes.get(key)
         if shape is None:
             shape = self.shapes[key] = Shape(self, candidates, default)
@@ -55,16 +56,20 @@ class Shape:
         held: a string here stays hidden until its closing quote, because a union member that permits a string
             restricts it to an enum or a constant.
         nullable: null is permitted here.
+        candidates: the ways to satisfy the schema here.
+        default: the declared default as a list of one, or an empty list.
     """
 
     __slots__ = (
-        "_candidates",
-        "_default",
+        "_declared",
+        "_defaulted",
         "_items",
         "_members",
-        "_object",
         "_rest",
         "_schema",
+        "_skeleton",
+        "candidates",
+        "default",
         "held",
         "nullable",
     )
@@ -72,14 +77,16 @@ class Shape:
     def __init__(self, schema: _Schema, candidates: tuple[Candidate, ...], default: list[JsonValue]) -> None:
         """Made by `of` and by other shapes."""
         self._schema = schema
-        self._candidates = candidates
-        self._default = default
-        self._members: dict[str, Shape] | None = None
+        self.candidates = candidates
+        self.default = default
+        self._members: dict[str, Shape] = {}
+        self._declared: frozenset[str] | None = None
+        self._defaulted: frozenset[str] | None = None  # members with a declared default that is shown
         self._items: tuple[Shape, ...] | None = None
         self._rest: Shape | None = None
-        self._object: Callable[[], JsonValue] | None = None
+        self._skeleton: Callable[[], JsonObject] | None = None
         self.held = any(map(is_restricted_string, candidates))
-        self.nullable = any("null" in types_of(candidate) for candidate in candidates)
+        self.nullable = "null" in types_of(candidates)
 
     @classmethod
     def of(cls, root: JsonValue, schema: JsonValue = None) -> "Shape":
@@ -97,14 +104,24 @@ class Shape:
     @property
     def is_object(self) -> bool:
         """Whether an object, and nothing else, is permitted here, without a choice between several."""
-        return len(self._candidates) == 1 and types_of(self._candidates[0]) == {"object"}
+        return len(self.candidates) == 1 and types_of(self.candidates) == {"object"}
+
+    @property
+    def may_be_anything(self) -> bool:
+        """Whether every JSON type is permitted here, without a choice between several."""
+        return len(self.candidates) == 1 and types_of(self.candidates) == types_of([ANYTHING])
+
+    @property
+    def may_be_object(self) -> bool:
+        """Whether an object is among what is permitted here."""
+        return bool(self._objects())
 
     def placeholder(self) -> JsonValue:
         """Return afresh what stands here before the model writes.
 
         Inside the skeleton of an enclosing object a recursive reference stands at null instead.
         """
-        return _maker(_Skeleton(self._schema).place(self, ()))()
+        return _maker(_Skeleton().place(self, ()))()
 
     def opened(self, array: bool) -> JsonObject | list[JsonValue]:
         """Return afresh what appears when the model opens a container here.
@@ -114,18 +131,13 @@ class Shape:
         """
         if array:
             return []
-        make = self._object
-        if make is None:
-            make = self._object = self._compile()
-        return cast("JsonObject", make())
+        make = self._skeleton or self._compile()
+        return make()
 
     def member(self, key: str) -> "Shape":
         """Return the shape of the member `key` of an object here."""
-        members = self._members
-        if members is None:
-            members = self._members = self._declared_members()
-        shape = members.get(key)
-        return self._other_members() if shape is None else shape
+        shape = self._members.get(key)
+        return self._first_member(key) if shape is None else shape
 
     def item(self, index: int) -> "Shape":
         """Return the shape of the item at `index` of an array here."""
@@ -143,12 +155,15 @@ class Shape:
         match value:
             case dict():
                 return {
-                    key: self.member(key).without_absent(member)
+                    key: self.member(key).without_absent(member) if type(member) in _CONTAINERS else member
                     for key, member in value.items()
                     if member is not None or not self._is_absent_by_null(key)
                 }
             case list():
-                return [self.item(index).without_absent(item) for index, item in enumerate(value)]
+                return [
+                    self.item(index).without_absent(item) if type(item) in _CONTAINERS else item
+                    for index, item in enumerate(value)
+                ]
             case _:
                 return value
 
@@ -156,36 +171,43 @@ class Shape:
         """Add the declared defaults of absent members, in every object; the value itself is not changed."""
         match value:
             case dict():
-                filled = {key: self.member(key).with_defaults(member) for key, member in value.items()}
-                for key, shape in self._defaulted_members():
-                    filled.setdefault(key, shape.placeholder())
-                return filled
+                filled = {
+                    key: self.member(key).with_defaults(member) if type(member) in _CONTAINERS else member
+                    for key, member in value.items()
+                }
+                return {**filled, **self._shown_defaults(absent_from=filled)}
             case list():
-                return [self.item(index).with_defaults(item) for index, item in enumerate(value)]
+                return [
+                    self.item(index).with_defaults(item) if type(item) in _CONTAINERS else item
+                    for index, item in enumerate(value)
+                ]
             case _:
                 return value
 
     def _objects(self) -> list[Candidate]:
-        return [candidate for candidate in self._candidates if "object" in types_of(candidate)]
+        return [candidate for candidate in self.candidates if "object" in candidate.types]
 
     def _arrays(self) -> list[Candidate]:
-        return [candidate for candidate in self._candidates if "array" in types_of(candidate)]
+        return [candidate for candidate in self.candidates if "array" in candidate.types]
 
-    def _compile(self) -> Callable[[], JsonValue]:
+    def _compile(self) -> Callable[[], JsonObject]:
         objects = self._objects()
-        if len(objects) != 1:
-            return dict
-        return _maker(_Skeleton(self._schema).object(self, objects[0], ()))
+        template = _Skeleton().object(self, objects[0], ()) if len(objects) == 1 else {}
+        self._skeleton = _object_maker(template)
+        return self._skeleton
 
-    def _declared_members(self) -> "dict[str, Shape]":
+    def _first_member(self, key: str) -> "Shape":
+        """Make the shape of a declared member; all others share one, so that keys of values are not kept."""
         objects = self._objects()
-        keys = dict.fromkeys(key for candidate in objects for key in declared_keys(candidate))
-        return {key: self._union(objects, partial(member_schemas, key=key)) for key in keys}
-
-    def _other_members(self) -> "Shape":
-        if self._rest is None:
-            self._rest = self._union(self._objects(), other_schemas)
-        return self._rest
+        if self._declared is None:
+            self._declared = frozenset(key for candidate in objects for key in declared_keys(candidate))
+        if key in self._declared:
+            shape = self._members[key] = self._union(objects, partial(member_schemas, key=key))
+        elif self._rest is None:
+            shape = self._rest = self._union(objects, other_schemas)
+        else:
+            shape = self._rest
+        return shape
 
     def _declared_items(self) -> "tuple[Shape, ...]":
         """Return a shape for each prefix item that is declared, and one for all items after them."""
@@ -200,10 +222,10 @@ class Shape:
         default: list[JsonValue] = []
         for candidate in candidates:
             schemas = schemas_of(candidate)
-            below.update((_identity(found), found) for found in conjunction(root, schemas))
+            below.update((found.identity, found) for found in conjunction(root, schemas))
             if len(candidates) == 1:
                 default = next(filter(None, (declared_default(root, schema) for schema in schemas)), [])
-        return self._schema.shape(tuple(below.values()) or ((),), default)
+        return self._schema.shape(tuple(below.values()) or (ANYTHING,), default)
 
     def _is_absent_by_null(self, key: str) -> bool:
         objects = self._objects()
@@ -211,40 +233,41 @@ class Shape:
             key in declared_keys(candidate) and not is_required(candidate, key) for candidate in objects
         )
 
-    def _defaulted_members(self) -> "Iterator[tuple[str, Shape]]":
-        objects = self._objects()
-        for key in declared_keys(objects[0]) if len(objects) == 1 else ():
-            shape = self.member(key)
-            if shape._default:  # noqa: SLF001 - another shape
-                yield key, shape
+    def _shown_defaults(self, absent_from: JsonObject) -> JsonObject:
+        """Return afresh the declared defaults of absent members, as far as a skeleton has room for them."""
+        make = self._skeleton or self._compile()
+        if self._defaulted is None:
+            self._defaulted = frozenset(key for key, shown in make().items() if self.member(key).default == [shown])
+        absent = self._defaulted - absent_from.keys()
+        return {key: member for key, member in make().items() if key in absent} if absent else {}
 
 
 class _Skeleton:
     """Lays out one skeleton, up to a size."""
 
-    __slots__ = ("_left", "_root")
+    __slots__ = ("_left", "_sizes")
 
-    def __init__(self, schema: _Schema) -> None:
+    def __init__(self) -> None:
         self._left = _SKELETON_CHARS
-        self._root = schema.root
+        self._sizes: dict[int, int] = {}  # of the defaults met so far, by identity
 
     def place(self, shape: Shape, above: tuple[_Key, ...]) -> JsonValue:
         """Return what stands at a place inside the objects `above`."""
-        if shape._default:  # noqa: SLF001 - laid out from its own parts
-            return self._fitting(shape._default[0])  # noqa: SLF001
-        if len(shape._candidates) != 1:  # noqa: SLF001
+        if shape.default:
+            return self._fitting(shape.default[0])
+        if len(shape.candidates) != 1:
             return None
-        candidate = shape._candidates[0]  # noqa: SLF001
-        types = types_of(candidate)
+        candidate = shape.candidates[0]
+        types = candidate.types
         if types == {"array"}:
-            return self._fitting([])
-        if types == {"object"} and len(above) < _SKELETON_DEPTH and _identity(candidate) not in above:
+            return []
+        if types == {"object"} and len(above) < _SKELETON_DEPTH and candidate.identity not in above:
             return self.object(shape, candidate, above)
         return None
 
     def object(self, shape: Shape, candidate: Candidate, above: tuple[_Key, ...]) -> JsonObject:
         """Return the skeleton of an object, one placeholder per declared member."""
-        above = (*above, _identity(candidate))
+        above = (*above, candidate.identity)
         members: JsonObject = {}
         for key in declared_keys(candidate):
             self._left -= len(key) + len('"":null,')
@@ -254,12 +277,13 @@ class _Skeleton:
         return members
 
     def _fitting(self, value: JsonValue) -> JsonValue:
-        self._left -= len(json.dumps(value))
-        return value if self._left >= 0 else None
-
-
-def _identity(candidate: Candidate) -> _Key:
-    return tuple(map(id, candidate))
+        size = self._sizes.get(id(value))
+        if size is None:
+            size = self._sizes[id(value)] = len(json.dumps(value))
+        if size > self._left:
+            return None
+        self._left -= size
+        return value
 
 
 def _maker(template: JsonValue) -> Callable[[], JsonValue]:
@@ -275,12 +299,12 @@ def _maker(template: JsonValue) -> Callable[[], JsonValue]:
     return lambda: template
 
 
-def _object_maker(template: JsonObject) -> Callable[[], JsonValue]:
+def _object_maker(template: JsonObject) -> Callable[[], JsonObject]:
     nested = [(key, _maker(member)) for key, member in template.items() if isinstance(member, dict | list)]
     if not nested:
         return template.copy
 
-    def make() -> JsonValue:
+    def make() -> JsonObject:
         made = template.copy()
         for key, make_member in nested:
             made[key] = make_member()

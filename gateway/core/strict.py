@@ -1,9 +1,9 @@
 """The forms of a schema that a provider is sent: strict where there is one, else as declared.
 
 The strict form is what OpenAI calls structured outputs: every object closed and all its members required,
-unions as `anyOf`, references alone and only to `$defs`, no keyword beyond a short list. It permits nothing that
-the declared structure does not, with one exception: a member that need not be there becomes required and
-nullable, which `Shape.without_absent` takes back. Limits that are not on the list are left to the final validation.
+unions as `anyOf`, references alone and only to `$defs`, no keyword beyond a short list. It permits nothing the
+declared structure does not, with one exception: a member that need not be there becomes required and nullable,
+which `Shape.without_absent` takes back. Limits that are not on the list are left to the final validation.
 """
 
 import re
@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import TypeAlias
 from urllib.parse import unquote
 
-from gateway.core.candidates import candidates_of, literals_of, types_of, value_types
+from gateway.core.candidates import candidates_of, literals, types_of, value_types
 from gateway.core.pointer import split
 from gateway.core.subschemas import DEFINITIONS, parts, resolve_reference
 from gateway.core.values import JsonObject, JsonValue
@@ -224,8 +224,8 @@ def _declared_types(schema: JsonObject) -> list[str]:
     """Give the types a schema permits, as written; where none are, those of its enum or constant."""
     declared = schema.get("type")
     names = [declared] if isinstance(declared, str) else declared
-    if names is None and (literals := literals_of((schema,))) is not None:
-        names = sorted({_literal_type(value) for value in literals})
+    if names is None and (values := literals(schema)) is not None:
+        names = sorted({_literal_type(value) for value in values})
     if names is None and "properties" in schema:
         names = ["object"]
     types = [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
@@ -247,6 +247,8 @@ def _strict_members(schema: JsonObject, references: _References) -> JsonObject:
         raise _Inexpressible
     required = schema.get("required")
     names = set(required) if isinstance(required, list) else set()
+    if names - properties.keys():
+        raise _Inexpressible
     members: JsonObject = {
         key: _strict(member, references) if key in names else _nullable(member, references)
         for key, member in properties.items()
@@ -256,8 +258,7 @@ def _strict_members(schema: JsonObject, references: _References) -> JsonObject:
 
 def _nullable(schema: JsonValue, references: _References) -> JsonValue:
     written = _strict(schema, references)
-    permits_null = any("null" in types_of(found) for found in candidates_of(references.root, schema))
-    if permits_null or not isinstance(written, dict):
+    if "null" in types_of(candidates_of(references.root, schema)) or not isinstance(written, dict):
         return written
     if isinstance(members := written.get("anyOf"), list):
         return {**written, "anyOf": [*members, {"type": "null"}]}

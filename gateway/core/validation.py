@@ -138,17 +138,23 @@ def _refuse_to_fetch(uri: str) -> NoReturn:
 
 
 def _refuse(errors: list[dict[str, str]], count: int | None = None) -> NoReturn:
+    """Raise InvalidOutput; `count` errors in all, where more are known than are reported."""
     first, more = errors[0], (count or len(errors)) - 1
     message = f"the value at {first['path'] or 'its root'}: {first['message']}"
-    raise InvalidOutput(message + (f" (and {more} more)" if more else ""), errors=tuple(errors)) from None
+    at_least = "at least " if count is None and len(errors) >= MAX_ERRORS else ""
+    raise InvalidOutput(f"{message} (and {at_least}{more} more)" if more else message, errors=tuple(errors)) from None
 
 
 def _compiler_words(fault: jsonschema_rs.ValidationError) -> str:
     """Say what is wrong with a schema; the compiler quotes what came, at any length."""
-    if fault.schema_path[-1:] in (["pattern"], ["patternProperties"]):
-        bound = f"without look-around and back-references, of at most {_PATTERN_BYTES >> 10} KiB compiled"
-        return f"expected a regular expression {bound}, got {came(fault.instance)}"
-    return f"expected what the meta-schema says, got {came(fault.instance)}: {fault.message[:200]}"
+    match fault.kind:
+        case jsonschema_rs.ValidationErrorKind.Format(format="regex"):
+            bound = f"without look-around and back-references, of at most {_PATTERN_BYTES >> 10} KiB compiled"
+            return f"expected a regular expression {bound}, got {came(fault.instance)}"
+        case jsonschema_rs.ValidationErrorKind.Referencing():
+            return "expected references to places within the schema, got another; nothing is fetched"
+        case _:
+            return f"expected what the meta-schema says, got {came(fault.instance)}: {fault.message[:200]}"
 
 
 def _model_error(detail: ErrorDetails, value: JsonValue) -> dict[str, str]:
