@@ -148,12 +148,20 @@ class Connection:
                     self._take(await self._receive(), self._limits.message_bytes)
         except TimeoutError:
             self._do_all(self._session.expire())
+        except Exception:  # noqa: BLE001 - a fault of ours ends one connection, never the server
+            _log.exception("a connection failed")
+            self._do(Close(CloseCode.FAULT, "internal error"))
         finally:
             self._leash = None
 
     @property
     def _is_over(self) -> bool:
         return self._is_lost or self._close is not None
+
+    def _lose(self) -> None:
+        """Give the peer up."""
+        self._is_lost = True
+        self._stop_reading()
 
     def _stop_reading(self) -> None:
         if self._leash is not None:
@@ -283,11 +291,9 @@ class Connection:
                 await self._write_close(self._close)
         except TimeoutError:
             _log.info("a connection was dropped: it read nothing for %g s", self._limits.send_stall_s)
-            self._is_lost = True
-            self._stop_reading()
+            self._lose()
         except (OSError, RuntimeError):
-            self._is_lost = True  # the peer is gone
-            self._stop_reading()
+            self._lose()  # the peer is gone
         finally:
             self._writer = None
 
