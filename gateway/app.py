@@ -1,5 +1,6 @@
 """The composition root: an application's extractors, a provider and settings become one ASGI application."""
 
+import mimetypes
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -147,7 +148,9 @@ class Gateway:
 
     def _new_app(self) -> Starlette:
         settings, limits = self.settings, self.limits
-        jobs = Jobs(self.registry, limits=limits, model=settings.model, has_inline_schemas=settings.has_inline_schemas)
+        jobs = Jobs(
+            self.registry, limits=limits, model=settings.model, has_inline_schemas=bool(settings.inline_schemas)
+        )
         handshake = Handshake(
             origins=Origins(settings.origins),
             access=Access(settings.tokens),
@@ -160,6 +163,7 @@ class Gateway:
             welcome=self._welcome,
         )
         static = _static_folder()
+        mimetypes.init()  # reads files: now, not at the first request
         routes = [
             Route("/", _page(static / "index.html")),
             Route("/livez", _livez),
@@ -182,7 +186,7 @@ class Gateway:
             "limits": asdict(self.limits),
             "extractors": [extractor.described() for extractor in self.registry],
             "encodings": list(Encoding),
-            "inline_schemas": self.settings.has_inline_schemas,
+            "inline_schemas": bool(self.settings.inline_schemas),
             "provider": {"name": self.provider.name, "model": self.settings.model},
         }
 

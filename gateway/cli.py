@@ -22,7 +22,7 @@ from gateway.providers.recorded import RecordingProvider
 from gateway.recordings import CONFERENCE_TEXT, Conference
 from gateway.registry import Registry
 from gateway.serving import serve
-from gateway.settings import Settings, SettingsError, limits_from
+from gateway.settings import Settings, SettingsError, is_loopback, limits_from
 from gateway.version import __version__
 
 __all__ = ["main"]
@@ -118,7 +118,10 @@ def _given(parsed: argparse.Namespace) -> dict[str, Any]:
 
 def _serve(parsed: argparse.Namespace) -> int:
     gateway = _example() if parsed.application is None else _application(parsed.application)
-    gateway.settings = Settings(**{**gateway.settings.model_dump(), **_given(parsed)})
+    settings = Settings(**{**gateway.settings.model_dump(), **_given(parsed)})
+    if parsed.application is None and settings.inline_schemas is None:
+        settings = settings.model_copy(update={"inline_schemas": is_loopback(settings.host)})
+    gateway.settings = settings
     gateway.settings.check()
     _say(f"gateway: {gateway.choice.reason}", 0)
     serve(gateway, lambda address: _say(f"gateway: {address}", 0))

@@ -7,7 +7,7 @@ control lane, then the watches that are dirty, in turn. One timer beats for all 
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from functools import partial
 from typing import Any, TypeAlias, assert_never
 
@@ -50,6 +50,10 @@ class Heartbeat:
     def __len__(self) -> int:
         """Count the connections."""
         return len(self._connections)
+
+    def __iter__(self) -> "Iterator[Connection]":
+        """Go through the connections."""
+        return iter(tuple(self._connections))
 
     def attach(self, connection: "Connection") -> None:
         """Beat for a connection."""
@@ -146,6 +150,7 @@ class Connection:
                     self._leash.reschedule(None)
                 while not self._is_over:
                     self._take(await self._receive(), self._limits.message_bytes)
+                    await asyncio.sleep(0)  # many messages in one packet: the writer and the others have their turns
         except TimeoutError:
             self._do_all(self._session.expire())
         except Exception:  # noqa: BLE001 - a fault of ours ends one connection, never the server
@@ -164,7 +169,7 @@ class Connection:
         self._stop_reading()
 
     def _stop_reading(self) -> None:
-        if self._leash is not None:
+        if self._leash is not None and not self._leash.expired():
             self._leash.reschedule(asyncio.get_running_loop().time())
 
     # Messages in

@@ -100,7 +100,8 @@ class Handshake:
         offered = list(scope.get("subprotocols") or ())
         if messages.PROTOCOL not in offered:
             # A browser fails a handshake that echoes none of its names, and would then see no close code.
-            await send({"type": "websocket.accept", "subprotocol": offered[0] if offered else None})
+            echoed = next((name for name in offered if not name.startswith(_BEARER)), None)
+            await send({"type": "websocket.accept", "subprotocol": echoed})
             reason = f"expected the subprotocol {messages.PROTOCOL}"
             await send({"type": "websocket.close", "code": int(CloseCode.SUBPROTOCOL), "reason": reason})
             return

@@ -97,7 +97,7 @@ class Jobs:
                 model=request.model or extractor.model or self._model,
                 params={} if request.params is None else msgspec.to_builtins(request.params),
             ),
-            input_chars=sum(len(str(message["content"])) for message in chat),
+            input_chars=sum(len(str(message.get("content", ""))) for message in chat),
             key=request.key,
             body=_fingerprint(request),
         )
@@ -121,7 +121,10 @@ def _chat(request: messages.Extract, extractor: Extractor) -> tuple[dict[str, An
         raise BadRequest(f"input: expected either input or messages, got {got}", param="input")
     if request.input is not None:
         return (_system(extractor.instructions), {"role": "user", "content": request.input})
-    given = tuple({"role": message.role, "content": message.content} for message in request.messages or ())
+    given = tuple(request.messages or ())
+    for index, message in enumerate(given):
+        if not isinstance(message.get("role"), str):
+            raise BadRequest(f"messages[{index}].role: expected a string", param=f"messages[{index}].role")
     return given if extractor.instructions == DEFAULT_INSTRUCTIONS else (_system(extractor.instructions), *given)
 
 

@@ -124,7 +124,7 @@ class Run:
     def _halt(self, reason: GatewayError | State) -> None:
         if self._stop is None and not self.extraction.state.is_ended:
             self._stop = reason
-            if self._deadline is not None:
+            if self._deadline is not None and not self._deadline.expired():
                 self._deadline.reschedule(asyncio.get_running_loop().time())
 
     async def _outcome(self, provider: Provider, slots: Slots, audience: Audience) -> GatewayError | State:
@@ -148,14 +148,15 @@ class Run:
         loop, limits = asyncio.get_running_loop(), self._limits
         self.extraction.start(self._now_s())
         self._total_until = loop.time() + limits.total_timeout_s
-        deadline.reschedule(min(self._total_until, loop.time() + limits.first_delta_timeout_s))
+        if self._stop is None:  # a deadline that was moved to now stays there
+            deadline.reschedule(min(self._total_until, loop.time() + limits.first_delta_timeout_s))
         was_whole = False
         async with aclosing(provider.stream(self._request)) as deltas:
             async for delta in deltas:
                 self._has_delta = True
                 if self._take(delta):
                     audience.grown()
-                if self._stop is None and not was_whole:  # a deadline that was moved to now stays there
+                if self._stop is None and not was_whole:
                     was_whole = self.extraction.is_whole
                     silence_s = _REST_S if was_whole else limits.idle_timeout_s
                     deadline.reschedule(min(self._total_until, loop.time() + silence_s))

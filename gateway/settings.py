@@ -39,7 +39,8 @@ class Settings(BaseSettings):
         speed: how many times as fast as it was recorded; 0 for no pauses.
         tokens: credentials that may enter, separated by commas; none means everybody may (loopback only).
         origins: origins that browsers may come from, separated by commas; empty means the loopback ones.
-        inline_schemas: whether clients may bring a schema of their own; None means only on loopback.
+        inline_schemas: whether clients may bring a schema of their own; None means only
+            where `gateway serve` serves no application of yours, on loopback.
         log_level: of the `gateway` logger.
     """
 
@@ -55,11 +56,6 @@ class Settings(BaseSettings):
     origins: Listed = ()
     inline_schemas: bool | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
-
-    @property
-    def has_inline_schemas(self) -> bool:
-        """Whether clients may bring a schema of their own."""
-        return is_loopback(self.host) if self.inline_schemas is None else self.inline_schemas
 
     def check(self) -> None:
         """Make sure that nobody is let in by accident.

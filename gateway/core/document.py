@@ -130,16 +130,19 @@ class Document:
         """
         if not operations and not final:
             return False
+        if final:
+            self._placeholders.clear()
+            self._is_unopened = False
         has_changed = False
         for operation in operations:
-            if operation.kind is not CLOSE:
+            if operation.kind is CLOSE:
+                self._open_bytes = 0  # only the innermost value grows: no string does any more
+            else:
                 has_changed = True
                 self._apply(operation)
         self.rev += 1
         if final:
             self.final_rev = self.rev
-            self._placeholders.clear()
-            self._is_unopened = False
         self._tail.append(_Step(operations, self._written, self._open_bytes))
         self._trim()
         self._updates.clear()
@@ -181,6 +184,8 @@ class Document:
 
     def _apply(self, operation: Operation) -> None:
         kind, pointer, value = operation.kind, operation.pointer, operation.value
+        if kind is REPLACE and self._placeholders:
+            self._forget_placeholders(pointer, self._growing.at(pointer))
         self._growing.apply(kind, pointer, value)
         if kind is APPEND:
             self._count_growth(pointer, value)
@@ -207,9 +212,16 @@ class Document:
             self._placeholders[head].discard(unescape(token))
         if operation.opened and isinstance(operation.value, dict) and operation.value:
             self._placeholders[pointer] = set(operation.value)
-        elif operation.kind is REPLACE:
-            for below in [place for place in self._placeholders if place == pointer or place.startswith(pointer + "/")]:
-                del self._placeholders[below]
+
+    def _forget_placeholders(self, pointer: str, value: JsonValue) -> None:
+        """Forget what was unwritten in a value that is about to be replaced; costs the length of that value."""
+        if isinstance(value, dict):
+            self._placeholders.pop(pointer, None)
+            for key, member in value.items():
+                self._forget_placeholders(append(pointer, key), member)
+        elif isinstance(value, list):
+            for index, item in enumerate(value):
+                self._forget_placeholders(append(pointer, index), item)
 
     def _trim(self) -> None:
         tail = self._tail

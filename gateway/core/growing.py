@@ -12,6 +12,7 @@ from gateway.core.pointer import JsonValue, split
 __all__ = ["GrowingValue", "encoded_size", "fresh"]
 
 _encode = msgspec.json.encode
+_KINDS = frozenset({"add", "fill", "replace", "remove"})
 
 
 def encoded_size(value: JsonValue) -> int:
@@ -62,6 +63,8 @@ class GrowingValue:
         if kind == "append":
             self._append(pointer, value)
         elif kind != "close":
+            if kind not in _KINDS:
+                raise ValueError(f"no such operation: {kind!r}")
             if self._growing is not None:
                 self._join()
             if not pointer:

@@ -84,13 +84,6 @@ class Hello(_ClientMessage, frozen=True, kw_only=True):
     client: str | None = None
 
 
-class ChatMessage(Struct, frozen=True, forbid_unknown_fields=True):
-    """One chat message; goes to the provider verbatim."""
-
-    role: Name
-    content: Any
-
-
 class Params(Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What may be set of the provider's sampling."""
 
@@ -109,7 +102,7 @@ class Extract(_WatchOptions, frozen=True, kw_only=True):
     schema: Any = UNSET
     many: bool = False
     input: str | None = None
-    messages: Annotated[list[ChatMessage], Meta(min_length=1)] | None = None
+    messages: Annotated[list[dict[str, Any]], Meta(min_length=1)] | None = None
     model: Name | None = None
     mode: str | None = None
     params: Params | None = None
@@ -316,6 +309,15 @@ _CLASSES: dict[str, type[Any]] = {
     str(message.__struct_config__.tag): message
     for message in (Hello, Extract, Watch, Unwatch, Adjust, Cancel, Follow, Unfollow, Credential, Ping, Pong)
 }
+_JSON_WORDS = {
+    "str": "a string",
+    "int": "an integer",
+    "float": "a number",
+    "bool": "a boolean",
+    "array": "an array",
+    "object": "an object",
+}
+_PYTHON_END = r"\\Z"
 _WHERE = re.compile(r" - at `\$\.?(?P<path>.*)`$")
 
 
@@ -370,7 +372,9 @@ class FrameError(BadRequest):
 def _decoded(text: str, max_depth: int) -> dict[str, Any]:
     try:
         frame = msgspec.json.decode(text)
-    except (msgspec.DecodeError, RecursionError, UnicodeError, ValueError):
+    except RecursionError:
+        raise BadRequest(f"expected at most {max_depth} levels of nesting, got more") from None
+    except (msgspec.DecodeError, UnicodeError, ValueError):
         raise BadRequest("expected one JSON object (RFC 8259) per frame, got text that is not") from None
     if not isinstance(frame, dict):
         raise BadRequest(f"expected a JSON object, got {_kind(frame)}")
@@ -415,7 +419,21 @@ def _explained(text: str, frame: dict[str, Any]) -> BadRequest:
         field = _cut(".".join(filter(None, [path, unknown[1] or unknown[2]])))
         problem = "there is no such field" if unknown[1] else "this field is required"
         return BadRequest(f"{field}: {problem}", param=field)
-    return BadRequest(f"{path}: {complaint[:1].lower()}{complaint[1:]}; got {_excerpt(_at(frame, path))}", param=path)
+    return BadRequest(f"{path}: {_in_json_words(complaint)}; got {_excerpt(_at(frame, path))}", param=path)
+
+
+def _in_json_words(complaint: str) -> str:
+    """Say what was expected as JSON says it: `Expected `str | null`, got `int`` → `expected a string or null`."""
+    expected = re.sub(r", got `[^`]*`$", "", complaint)
+    pattern = re.fullmatch(r"Expected `str` matching regex '(?P<regex>.*)'", expected)
+    if pattern:
+        return f"expected a string matching {pattern['regex'].replace(_PYTHON_END, '$')}"
+    words = re.sub(r"`([^`]*)`", lambda match: " or ".join(map(_json_word, match[1].split(" | "))), expected)
+    return words[:1].lower() + words[1:]
+
+
+def _json_word(name: str) -> str:
+    return _JSON_WORDS.get(name, name)
 
 
 def _at(frame: Any, path: str) -> Any:

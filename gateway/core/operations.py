@@ -76,10 +76,11 @@ def fold(operations: Iterable[Operation]) -> list[Operation]:
 class _Folding:
     """The pointers touched so far, each with what happened there in sum."""
 
-    __slots__ = ("_touched",)
+    __slots__ = ("_above", "_touched")
 
     def __init__(self) -> None:
         self._touched: dict[str, _Touched] = {}
+        self._above: set[str] = set()  # the containers above them; only below these is there anything to forget
 
     def take(self, operation: Operation) -> None:
         kind, pointer = operation.kind, operation.pointer
@@ -111,15 +112,23 @@ class _Folding:
             self._forget_below(operation.pointer)
         if before is not None and before.kind is not APPEND:
             kind = REPLACE if before.kind is REMOVE else before.kind
-        self._touched[operation.pointer] = _Touched(kind, operation)
+        self._touch(_Touched(kind, operation))
 
     def _remove(self, pointer: str) -> None:
         self._forget_below(pointer)
         before = self._touched.pop(pointer, None)
         if before is None or before.kind is not ADD:
-            self._touched[pointer] = _Touched(REMOVE, Operation(REMOVE, pointer))
+            self._touch(_Touched(REMOVE, Operation(REMOVE, pointer)))
+
+    def _touch(self, touched: "_Touched") -> None:
+        self._touched[touched.pointer] = touched
+        head = touched.pointer
+        while head and (head := head[: head.rfind("/")]) not in self._above:
+            self._above.add(head)
 
     def _forget_below(self, pointer: str) -> None:
+        if pointer not in self._above:
+            return
         below = pointer + "/"
         for touched in [touched for touched in self._touched if touched.startswith(below)]:
             del self._touched[touched]
