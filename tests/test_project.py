@@ -116,9 +116,7 @@ def test_compose_publishes_on_loopback_only(service: dict[str, Any]) -> None:
 
 def test_compose_demands_a_credential(service: dict[str, Any]) -> None:
     """Without GATEWAY_TOKENS compose stops and says what to set."""
-    assert re.fullmatch(
-        r"\$\{GATEWAY_TOKENS:\?set GATEWAY_TOKENS .+\}", service["environment"]["GATEWAY_TOKENS"]
-    )
+    assert re.fullmatch(r"\$\{GATEWAY_TOKENS:\?set GATEWAY_TOKENS .+\}", service["environment"]["GATEWAY_TOKENS"])
 
 
 def test_compose_passes_no_empty_setting_on(service: dict[str, Any]) -> None:

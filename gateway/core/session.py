@@ -1,15 +1,15 @@
 """The life of one session: client message in → commands out (PROTOCOL.md §2, §3).
 
-1. The phase changes only by `_TABLE`; every pair of phase and message has one entry.
+1. The phase changes only by `TABLE`; every pair of phase and message has one entry.
 2. A message about one operation never closes the session; only a violation of the greeting does.
 3. An id is live from the message that names it until its terminal or `unwatch`; a refused id was never live.
 """
 
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 from gateway.core import messages
 from gateway.core.limits import Limits
@@ -84,6 +84,14 @@ class End:
 
 Command: TypeAlias = Send | Close | Start | Attach | Detach | Change | End
 
+Handler: TypeAlias = Callable[["Session", Any], list[Command]]
+
+
+def _each(
+    phase: Phase, handlers: Mapping[type[Any], Handler], then: Phase
+) -> dict[tuple[Phase, type[Any]], tuple[Handler, Phase]]:
+    return {(phase, message): (handler, then) for message, handler in handlers.items()}
+
 
 class Session:
     """Decides what a connection does with each message.
@@ -118,7 +126,7 @@ class Session:
 
     def receive(self, message: ClientMessage) -> list[Command]:
         """Decide what a message leads to."""
-        handler, phase = _TABLE[self.phase, type(message)]
+        handler, phase = self.TABLE[self.phase, type(message)]
         try:
             commands = handler(self, message)
         except GatewayError as error:
@@ -245,26 +253,24 @@ class Session:
     def _not_offered(self, message: ClientMessage) -> list[Command]:
         raise BadRequest(f"type: {message.__struct_config__.tag} is not offered by this server", param="type")
 
+    _HANDLERS: ClassVar[dict[type[Any], Handler]] = {
+        messages.Hello: _violate,
+        messages.Extract: _extract,
+        messages.Watch: _watch,
+        messages.Unwatch: _unwatch,
+        messages.Adjust: _adjust,
+        messages.Cancel: _cancel,
+        messages.Follow: _not_offered,
+        messages.Unfollow: _not_offered,
+        messages.Credential: _not_offered,
+        messages.Ping: _ping,
+        messages.Pong: _ignore,
+    }
 
-Handler: TypeAlias = Callable[[Session, Any], list[Command]]
-
-_OPEN_HANDLERS: dict[type[Any], Handler] = {
-    messages.Hello: Session._violate,  # noqa: SLF001 - the session's own table
-    messages.Extract: Session._extract,  # noqa: SLF001
-    messages.Watch: Session._watch,  # noqa: SLF001
-    messages.Unwatch: Session._unwatch,  # noqa: SLF001
-    messages.Adjust: Session._adjust,  # noqa: SLF001
-    messages.Cancel: Session._cancel,  # noqa: SLF001
-    messages.Follow: Session._not_offered,  # noqa: SLF001
-    messages.Unfollow: Session._not_offered,  # noqa: SLF001
-    messages.Credential: Session._not_offered,  # noqa: SLF001
-    messages.Ping: Session._ping,  # noqa: SLF001
-    messages.Pong: Session._ignore,  # noqa: SLF001
-}
-
-_TABLE: dict[tuple[Phase, type[Any]], tuple[Handler, Phase]] = {
-    **{(Phase.GREETING, message): (Session._violate, Phase.CLOSED) for message in _OPEN_HANDLERS},  # noqa: SLF001
-    (Phase.GREETING, messages.Hello): (Session._greet, Phase.OPEN),  # noqa: SLF001
-    **{(Phase.OPEN, message): (handler, Phase.OPEN) for message, handler in _OPEN_HANDLERS.items()},
-    **{(Phase.CLOSED, message): (Session._ignore, Phase.CLOSED) for message in _OPEN_HANDLERS},  # noqa: SLF001
-}
+    TABLE: ClassVar[dict[tuple[Phase, type[Any]], tuple[Handler, Phase]]] = {
+        **_each(Phase.GREETING, dict.fromkeys(_HANDLERS, _violate), Phase.CLOSED),
+        (Phase.GREETING, messages.Hello): (_greet, Phase.OPEN),
+        **_each(Phase.OPEN, _HANDLERS, Phase.OPEN),
+        **_each(Phase.CLOSED, dict.fromkeys(_HANDLERS, _ignore), Phase.CLOSED),
+    }
+    """What each message does in each phase, and the phase it leads to; a handler that closes leads to `closed`."""
