@@ -186,17 +186,17 @@ class Document:
         kind, pointer, value = operation.kind, operation.pointer, operation.value
         if kind is REPLACE and self._placeholders:
             self._forget_placeholders(pointer, self._growing.at(pointer))
+        before_bytes = self._growing.encoded_bytes
         self._growing.apply(kind, pointer, value)
         if kind is APPEND:
-            self._count_growth(pointer, value)
+            self._count_growth(pointer, self._growing.encoded_bytes - before_bytes)
             return
         size = 0 if kind is REMOVE else encoded_size(value)
         self._open_pointer, self._open_bytes = pointer, size if isinstance(value, str) else 0
         self._written += _OPERATION_BYTES + len(pointer) + size
         self._note_placeholders(operation)
 
-    def _count_growth(self, pointer: str, text: JsonValue) -> None:
-        size = encoded_size(text) - 2
+    def _count_growth(self, pointer: str, size: int) -> None:
         if pointer != self._open_pointer:
             self._open_pointer, self._open_bytes = pointer, 0
             self._written += _OPERATION_BYTES + len(pointer)
@@ -250,7 +250,7 @@ class Document:
 
     def _patch(self, view: View, since: int) -> Update:
         count = self.rev - since
-        steps = islice(self._tail, len(self._tail) - count, None)
+        steps = reversed(list(islice(reversed(self._tail), count)))  # from the right: the tail may be long
         operations = chain.from_iterable(step.operations for step in steps)
         folded = fold(operations if view.skeleton else map(plain, operations))
         wire = [self._wire(operation, view.encoding) for operation in folded]

@@ -293,6 +293,7 @@ def _failure(error: GatewayError) -> messages.Failure:
         code=error.code,
         message=error.message,
         retryable=error.retryable,
+        retry_after_ms=msgspec.UNSET if error.retry_after_ms is None else error.retry_after_ms,
         phase=msgspec.UNSET if error.phase is None else error.phase,
         errors=list(error.errors) if error.errors else msgspec.UNSET,
     )

@@ -50,8 +50,7 @@ class GrowingValue:
     @property
     def value(self) -> JsonValue:
         """The value itself, live: encode or copy it before the next operation."""
-        if self._growing is not None:
-            self._join()
+        self._join()
         return self._root
 
     def apply(self, kind: str, pointer: str, value: JsonValue = None) -> None:
@@ -65,8 +64,8 @@ class GrowingValue:
         elif kind != "close":
             if kind not in _KINDS:
                 raise ValueError(f"no such operation: {kind!r}")
-            if self._growing is not None:
-                self._join()
+            self._join()
+            self._growing = None
             if not pointer:
                 self._set_root(value)
             elif kind == "remove":
@@ -80,8 +79,9 @@ class GrowingValue:
         Raises:
             LookupError: nothing stands there.
         """
-        if self._growing is not None:
-            self._join()
+        self._join()
+        if pointer == self._growing:
+            return self._pieces[0]
         place = self._root
         for token in split(pointer):
             place = _step(place, token)
@@ -91,7 +91,8 @@ class GrowingValue:
         if not isinstance(text, str):
             raise TypeError(f"append at {pointer!r} takes a string")
         if pointer != self._growing:
-            start = self.at(pointer)
+            self._join()
+            start = _step(*self._find(pointer)) if pointer else self._root
             if not isinstance(start, str):
                 raise TypeError(f"append at {pointer!r}: no string stands there")
             self._growing, self._pieces = pointer, [start]
@@ -99,8 +100,12 @@ class GrowingValue:
         self.encoded_bytes += len(_encode(text)) - 2
 
     def _join(self) -> None:
-        pointer, text = self._growing, "".join(self._pieces)
-        self._growing = None
+        """Put the string that grew where it stands; it may grow on."""
+        pointer = self._growing
+        if pointer is None or len(self._pieces) == 1:
+            return
+        text = "".join(self._pieces)
+        self._pieces = [text]
         if not pointer:
             self._root = text
             return

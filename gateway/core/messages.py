@@ -246,6 +246,7 @@ class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     code: str
     message: str
     retryable: bool
+    retry_after_ms: int | UnsetType = UNSET
     phase: str | UnsetType = UNSET
     errors: list[dict[str, str]] | UnsetType = UNSET
 

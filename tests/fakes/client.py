@@ -114,12 +114,17 @@ class CheckedWatch:
 
     def _take_terminal(self, frame: dict[str, Any]) -> None:
         assert (frame["epoch"], frame["rev"]) == (self._epoch, self.rev)
-        assert frame["digest"] == hashlib.sha256(rfc8785.dumps(self._value)).hexdigest()
+        assert frame["digest"] == _digest(self._value)
         self.terminal = frame
 
     def _reach(self, rev: int, value: Any) -> None:
         self.rev, self._value = rev, value
         self.values[rev] = copy.deepcopy(value)
+
+
+def _digest(value: Any) -> str:
+    """Return the SHA-256 of the canonical form, every number a double."""
+    return hashlib.sha256(rfc8785.dumps(json.loads(json.dumps(value), parse_int=float))).hexdigest()
 
 
 class Client:

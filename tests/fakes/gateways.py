@@ -38,7 +38,11 @@ class Served:
 
 def gateway_with(provider: Provider, *, settings: dict[str, Any] | None = None, **limits: Any) -> Gateway:
     """Return a gateway with these limits, whatever the environment says."""
-    return Gateway(provider=provider, settings=Settings(**{"port": 0, "inline_schemas": True, **(settings or {})}), limits=Limits(**limits))
+    return Gateway(
+        provider=provider,
+        settings=Settings(**{"port": 0, "inline_schemas": True, **(settings or {})}),
+        limits=Limits(**limits),
+    )
 
 
 def document_of(gateway: Gateway, extraction: str) -> Document:

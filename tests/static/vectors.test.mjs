@@ -8,7 +8,10 @@ import { Replica } from "../../static/client/replica.js";
 
 const FOLDER = new URL("../vectors/", import.meta.url);
 
-/** @typedef {{epoch: string | null, rev: number | null, value: any}} Reached */
+/** What tests/vectors/README.md calls our verdicts. */
+const RECEIPTS = { applied: "applied", ignored: "dropped", rewatch: "gap", ended: "ended" };
+
+/** @typedef {{epoch: string | null, rev: number | null, value: any, receipt: string}} Reached */
 /** @typedef {{name: string, frames: any[], states: Reached[], final?: any}} Vector */
 
 /** @returns {[file: string, vector: Vector][]} */
@@ -31,9 +34,9 @@ for (const [file, vector] of found) {
   test(`${file}: ${vector.name}`, () => {
     const replica = new Replica();
     const states = vector.frames.map((frame) => {
-      replica.receive(frame);
+      const receipt = RECEIPTS[replica.receive(frame)];
       const { epoch, rev, value } = replica.state;
-      return { epoch, rev, value };
+      return { epoch, rev, value, receipt };
     });
     // Before the first value there is no revision; a vector may call that -1.
     const expected = vector.states.map((state) => ({ ...state, rev: state.rev === -1 ? null : state.rev }));

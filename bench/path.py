@@ -1,0 +1,48 @@
+"""The way of a piece of text from the provider to a frame, as the server walks it, without the socket."""
+
+from collections.abc import Iterable, Iterator
+from time import monotonic
+
+from bench.documents import Workload
+from gateway.core.document import Encoding, View
+from gateway.core.extraction import Extraction
+from gateway.core.limits import Limits
+from gateway.hub import Audience, Watch
+from gateway.ports import ProviderRequest
+from gateway.runner import Run
+
+__all__ = ["feed", "frames", "started", "watches"]
+
+
+def started(workload: Workload, limits: Limits | None = None) -> Extraction:
+    """Return an extraction that waits for its first piece."""
+    extraction = Extraction(workload.schema, epoch="e1", limits=limits or Limits(), created_s=0.0)
+    extraction.start(0.0)
+    return extraction
+
+
+def feed(extraction: Extraction, pieces: Iterable[str]) -> None:
+    """Give an extraction its next pieces."""
+    for piece in pieces:
+        extraction.feed(piece, 0.0)
+
+
+def watches(workload: Workload, extraction: Extraction, encoding: Encoding, count: int) -> list[Watch]:
+    """Return so many watches of an extraction; nothing has been written to any yet."""
+    request = ProviderRequest(messages=(), schema=workload.schema.provider_schema)
+    run = Run("x1", extraction, request, limits=Limits(), now_s=monotonic)
+    audience = Audience(run, lambda _: None)
+    return [Watch(f"w{number}", audience, View(encoding), 0, lambda _: None) for number in range(count)]
+
+
+def frames(workload: Workload, encoding: Encoding, *, every: int = 1) -> Iterator[str]:
+    """Yield the frames that one watch is sent when it is told after every so many pieces, and after the last."""
+    extraction = started(workload)
+    (watch,) = watches(workload, extraction, encoding, 1)
+    last = len(workload.pieces) - 1
+    is_due = False
+    for number, piece in enumerate(workload.pieces):
+        is_due = extraction.feed(piece, 0.0) or is_due
+        if is_due and (number % every == 0 or number == last):
+            is_due = False
+            yield from watch.frames()
