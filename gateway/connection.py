@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from functools import partial
 from typing import Any, TypeAlias, assert_never
 
-from gateway.core import messages
+from gateway.core import frames, messages
 from gateway.core.document import Position, View
 from gateway.core.limits import Limits
 from gateway.core.session import Attach, Change, Close, Command, Detach, End, Phase, Session, Start
@@ -188,7 +188,7 @@ class Connection:
 
     def _take_text(self, text: str) -> None:
         try:
-            message = messages.read(text, max_depth=self._limits.message_depth)
+            message = frames.read(text, max_depth=self._limits.message_depth)
         except BadRequest as error:
             self._do_all(self._session.reject(error))
             return

@@ -20,7 +20,7 @@ from playwright.async_api import Browser
 from starlette.applications import Starlette
 
 from gateway.cli import _parser
-from gateway.core import messages
+from gateway.core import frames, messages
 from gateway.core.document import Document, Encoding, View
 from gateway.core.extraction import Extraction
 from gateway.core.limits import Limits
@@ -52,7 +52,7 @@ def blocks(document: str, language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", document, re.MULTILINE | re.DOTALL)
 
 
-def frames(document: str) -> list[Frame]:
+def shown_frames(document: str) -> list[Frame]:
     """Return every frame that a document shows."""
     shown = [*blocks(document, "json"), *blocks(document, "jsonl")]
     return [json.loads(line) for block in shown for line in block.splitlines()]
@@ -92,7 +92,7 @@ def by_name(*classes: type[Any]) -> dict[str, type[Any]]:
     return {str(message.__struct_config__.tag): message for message in classes}
 
 
-FROM_CLIENT = messages._CLASSES
+FROM_CLIENT = messages.CLIENT_MESSAGES
 TERMINALS = by_name(messages.Completed, messages.Incomplete, messages.Failed, messages.Cancelled)
 FROM_SERVER = TERMINALS | by_name(
     messages.Welcome, messages.Started, messages.Watching, messages.Reset, messages.Error, messages.GoAway
@@ -189,7 +189,7 @@ NOT_OFFERED = {
 def test_a_wish_that_is_not_offered_is_refused_by_its_field(param: str) -> None:
     """The answer is bad_request with the field's name, also for a wish that changes little."""
     wish = {"type": "extract", "id": "a", "schema": {}, "input": "", param: NOT_OFFERED[param]}
-    request = messages.read(json.dumps(wish), max_depth=9)
+    request = frames.read(json.dumps(wish), max_depth=9)
     assert isinstance(request, messages.Extract)
     jobs = Jobs(Registry(), limits=Limits(), model=None, has_inline_schemas=True)
 
@@ -215,7 +215,7 @@ def test_a_message_that_is_not_offered_is_refused_and_marked(name: str) -> None:
     """A session answers it with bad_request about its type, and its heading says so."""
     session = Session(_welcome(), limits=Limits(), has_access=lambda _: True)
     session.phase = Phase.OPEN
-    (answer,) = session.receive(messages.read(json.dumps({"type": name, **MINIMAL[name]}), max_depth=9))
+    (answer,) = session.receive(frames.read(json.dumps({"type": name, **MINIMAL[name]}), max_depth=9))
 
     assert isinstance(answer, Send)
     assert isinstance(answer.message, messages.Error)
@@ -231,10 +231,10 @@ def _welcome() -> messages.Welcome:
 @pytest.mark.parametrize("document", [README, PROTOCOL], ids=["README", "PROTOCOL"])
 def test_each_frame_is_a_message(document: str) -> None:
     """What a client sends is read as the server reads it; what the server sends has the documented fields."""
-    for frame in frames(document):
+    for frame in shown_frames(document):
         name = frame["type"]
         if name in FROM_CLIENT:
-            messages.read(json.dumps(frame), max_depth=64)
+            frames.read(json.dumps(frame), max_depth=64)
             continue
         required = {row["field"] for row in described(name) if "," not in row["type"]}
         assert required <= frame.keys() - {"type"} <= {row["field"] for row in described(name)}
@@ -245,8 +245,8 @@ def test_each_frame_is_a_message(document: str) -> None:
 @pytest.mark.parametrize("document", [README, PROTOCOL], ids=["README", "PROTOCOL"])
 def test_each_update_is_what_the_server_sends(document: str) -> None:
     """Snapshots, patches and the ending that are shown are those of the conference recording."""
-    shown = [frame for frame in frames(document) if frame["type"] in UPDATES]
-    (completed,) = [frame for frame in frames(document) if frame["type"] == "completed"]
+    shown = [frame for frame in shown_frames(document) if frame["type"] in UPDATES]
+    (completed,) = [frame for frame in shown_frames(document) if frame["type"] == "completed"]
     sent: list[Frame] = []
     for extraction in _conference():
         at_hand = [frame for frame in shown if frame["rev"] == extraction.document.rev]
