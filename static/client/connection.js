@@ -19,8 +19,11 @@ const SETTLED_MS = 30_000;
  * @property {(callback: () => void, delay_ms: number) => unknown} set
  * @property {(handle: any) => void} clear
  *
+ * @typedef {string | undefined} Token
+ *
  * @typedef {object} ConnectionOptions
- * @property {string | (() => string | Promise<string>)} [token] a function is asked anew for every connection
+ * @property {string | (() => Token | Promise<Token>)} [token] a function is asked anew for every connection, which
+ *   waits for its answer; undefined: none
  * @property {string} [client] free text for the server's log
  * @property {typeof globalThis.WebSocket} [WebSocket]
  * @property {Timers} [timers]

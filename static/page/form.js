@@ -30,16 +30,17 @@ export class Form {
   #samples = [];
   #isRecorded = false;
   #title = "";
-  #onShape;
+  #onChange;
 
-  /** @param {() => void} onShape hears of another shape */
-  constructor(onShape) {
-    this.#onShape = onShape;
+  /** @param {() => void} onChange hears of another shape or text */
+  constructor(onChange) {
+    this.#onChange = onChange;
     this.#schema.value = JSON.stringify(FIRST_SCHEMA, null, 2);
     this.#schema.addEventListener("input", () => this.#checkSchema());
     this.#source.addEventListener("input", () => this.#showSource());
     this.#extractor.addEventListener("change", () => this.#showExtractor());
-    byId("restore").addEventListener("click", () => this.#use(this.#samples[0]));
+    for (const id of ["restore", "example"])
+      byId(id).addEventListener("click", () => this.#use(this.#samples[0]));
   }
 
   /** The encoding that is chosen. @returns {Encoding} */
@@ -52,6 +53,12 @@ export class Form {
 
   get interval_ms() {
     return Number(this.#interval.value);
+  }
+
+  /** Whether a recording plays, and not to this text as far as is known here. */
+  get canRestore() {
+    const isKnown = this.#samples.some(({ input }) => input === this.#source.value);
+    return this.#isRecorded && !isKnown && this.#samples.length > 0;
   }
 
   /** Hear of another encoding. @param {(encoding: Encoding) => void} listener */
@@ -105,7 +112,7 @@ export class Form {
     if (!sample) return;
     this.#source.value = sample.input;
     this.#source.scrollTop = 0;
-    this.#title = sample.title.toLowerCase();
+    this.#title = sample.schema === undefined ? "" : sample.title.toLowerCase();
     this.#extractor.value = sample.extractor ?? OWN;
     if (sample.schema !== undefined) this.#schema.value = JSON.stringify(sample.schema, null, 2);
     this.#showExtractor();
@@ -125,8 +132,8 @@ export class Form {
   #showSource() {
     const { value } = this.#source;
     setText(byId("source-size"), value ? `${value.length.toLocaleString("en")} characters` : "");
-    const isKnown = this.#samples.some(({ input }) => input === value);
-    byId("changed").hidden = !this.#isRecorded || isKnown || this.#samples.length === 0;
+    byId("changed").hidden = !this.canRestore;
+    this.#onChange();
     for (const [at, chip] of [...byId("examples").children].entries()) {
       chip.setAttribute("aria-pressed", String(this.#samples[at]?.input === value));
     }
@@ -144,7 +151,7 @@ export class Form {
   /** @param {Json} shape */
   #setShape(shape) {
     this.shape = shape;
-    this.#onShape();
+    this.#onChange();
   }
 }
 

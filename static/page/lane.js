@@ -31,6 +31,8 @@ export class Lane {
   /** @type {number | null} */
   total_ms = null;
   isStopping = false;
+  /** A recording plays, no model. */
+  isRecorded;
   /** Every watch ended with the digest that this page computed from its own value. */
   isProven = false;
   #session;
@@ -54,6 +56,7 @@ export class Lane {
     this.number = number;
     this.title = title;
     this.encoding = encoding;
+    this.isRecorded = session.getSnapshot().welcome?.provider?.name === "recorded";
     this.#watch = session.extract({ ...request, encoding, interval_ms });
     this.#state = this.#watch.getSnapshot();
     this.#follow(this.#watch);

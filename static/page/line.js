@@ -1,5 +1,6 @@
 /** How the connection stands: a quiet word while it is well, a notice with a countdown when it is not. */
 
+import { isRefused } from "./credential.js";
 import { byId, setText } from "./dom.js";
 
 /** @typedef {import("../client/index.js").Session} Session */
@@ -10,6 +11,7 @@ const WORDS = {
   open: "Connected",
   waiting: "Connection lost",
   closed: "Disconnected",
+  shut: "Locked",
 };
 
 /** Close codes after which the client does not come back (PROTOCOL.md §8). @type {{[code: number]: string}} */
@@ -17,7 +19,7 @@ const ENDS = {
   1000: "The gateway ended the session.",
   1009: "A message was too big for the gateway.",
   4400: "The gateway did not understand this page. Are both of the same version?",
-  4401: "The gateway wants a credential that this page does not have.",
+  4401: "The gateway took the token and then refused it.",
   4403: "This page may not use the gateway.",
   4406: "The gateway does not speak this page's protocol.",
 };
@@ -43,15 +45,21 @@ export function line(session) {
     const state = session.getSnapshot();
     wasOpen ||= state.status === "open";
     due_ms = performance.now() + state.delay_ms;
-    byId("connection").dataset.status = state.status;
-    setText(byId("connection-text"), WORDS[state.status]);
-    byId("line").hidden = state.status === "open" || (state.status === "connecting" && state.code === null);
+    const status = isRefused(state) ? "shut" : state.status;
+    byId("connection").dataset.status = status;
+    setText(byId("connection-text"), WORDS[status]);
+    byId("line").hidden = status === "open" || status === "shut" || isFirstTry(state);
     byId("cut", HTMLButtonElement).disabled = state.status !== "open";
     showProvider(state);
     count();
   };
   session.subscribe(show);
   show();
+}
+
+/** @param {ConnectionState} state */
+function isFirstTry({ status, code }) {
+  return status === "connecting" && code === null;
 }
 
 /**

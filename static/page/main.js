@@ -1,8 +1,10 @@
 /** The demo page: one connection, several extractions, and what they cost on the wire. */
 
 import { connect } from "../client/index.js";
+import { Credential, isRefused, tokenFromAddress, tryToken } from "./credential.js";
 import { byId, setText } from "./dom.js";
 import { Form } from "./form.js";
+import { gate } from "./gate.js";
 import { Lane } from "./lane.js";
 import { Lanes } from "./lanes.js";
 import { line } from "./line.js";
@@ -16,7 +18,10 @@ const TICK_MS = 100;
 const SPEAK_MS = 1000;
 
 let isScheduled = false;
-const session = connect(socketUrl());
+const credential = new Credential(() => sessionStorage);
+const given = tokenFromAddress(location, history);
+if (given) credential.keep(given);
+const session = connect(socketUrl(), { token: credential.token });
 const form = new Form(schedule);
 const lanes = new Lanes(byId("lanes"), schedule);
 const showValue = valuePanel(schedule);
@@ -48,7 +53,7 @@ function render() {
   lanes.render();
   const invitation =
     status === "open" ? "Press Start: this fills in while the model writes." : "Connecting …";
-  showValue(lane, invitation, form.shape);
+  showValue(lane, { invitation, shape: form.shape, canRestore: form.canRestore });
   showWire(lane);
 }
 
@@ -67,7 +72,9 @@ function speak() {
   const lane = lanes.selected;
   const { status, rev } = lane?.state ?? { status: "", rev: null };
   const news = lane ? `${lane.title} ${wordFor(status)}${lane.isOver ? "" : `, revision ${rev ?? 0}`}` : "";
-  setText(byId("spoken"), session.getSnapshot().status === "waiting" ? "Connection lost" : news);
+  const state = session.getSnapshot();
+  const isLost = state.status === "waiting" && !isRefused(state);
+  setText(byId("spoken"), isLost ? "Connection lost" : news);
 }
 
 function copy() {
@@ -114,6 +121,7 @@ if (/Mac|iPhone|iPad/.test(navigator.userAgent)) setText(byId("start-key"), "⌘
 if (isNarrow.matches) byId("wire", HTMLDetailsElement).open = false;
 theme(byId("theme", HTMLButtonElement));
 line(session);
+gate(session, credential, (token) => tryToken(socketUrl(), token));
 session.subscribe(onConnection);
 setInterval(() => lanes.running.length > 0 && schedule(), TICK_MS);
 setInterval(speak, SPEAK_MS);

@@ -3,11 +3,18 @@
 import { cards } from "./cards.js";
 import { byId, el, setText } from "./dom.js";
 import { jsonTree } from "./jsontree.js";
+import { problemBox } from "./problem.js";
 import { tabs } from "./tabs.js";
 import { frameList } from "./wire.js";
-import { detailsOf, titleOf } from "./words.js";
 
-/** @typedef {import("./lane.js").Lane} Lane */
+/**
+ * @typedef {import("./lane.js").Lane} Lane
+ *
+ * @typedef {object} Around what there is to say besides the value
+ * @property {string} invitation while there is no lane
+ * @property {import("../client/protocol.js").Json} shape what a value will look like
+ * @property {boolean} canRestore whether there is an example to go back to
+ */
 
 const VIEWS = /** @type {const} */ (["cards", "json", "log"]);
 const LOG_FRAMES = 200;
@@ -19,6 +26,7 @@ export function valuePanel(onChange) {
   /** @type {WeakMap<Lane, {cards: HTMLElement, json: HTMLElement, show: {[view: string]: (value: any) => void}}>} */
   const sheets = new WeakMap();
   const showOutline = cards(byId("outline"));
+  const showProblem = problemBox();
   const showLog = frameList(byId("log"), LOG_FRAMES);
   const tabNames = ["tab-cards", "tab-json", "tab-wire"];
   tabs(
@@ -39,10 +47,9 @@ export function valuePanel(onChange) {
 
   /**
    * @param {Lane | null} lane
-   * @param {string} invitation what to say while there is no lane
-   * @param {import("../client/protocol.js").Json} shape what a value will look like
+   * @param {Around} around
    */
-  return (lane, invitation, shape) => {
+  return (lane, { invitation, shape, canRestore }) => {
     const hasValue = lane !== null && (lane.state.rev !== null || lane.state.reset !== null);
     byId("panel").dataset.state = lane?.state.status ?? "none";
     byId("panel").toggleAttribute("data-stale", hasValue && lane.state.rev === null);
@@ -52,7 +59,7 @@ export function valuePanel(onChange) {
     byId("outline").hidden = shape === null || lane?.isOver === true;
     if (!lane) showOutline(shape);
     byId("copy", HTMLButtonElement).disabled = !hasValue;
-    showProblem(lane);
+    showProblem(lane, canRestore);
     if (lane && view === "log") showLog(lane);
     else if (lane && hasValue) {
       const { [view]: element, show } = /** @type {any} */ (sheetOf(lane));
@@ -71,27 +78,4 @@ function sheet() {
 function blankWords(lane) {
   if (lane.isOver) return "No value arrived.";
   return lane.state.status === "queued" ? "Waiting for a free place …" : "Waiting for the first words …";
-}
-
-/** @param {Lane | null} lane */
-function showProblem(lane) {
-  const error = lane?.state.error ?? null;
-  const reset = lane && !lane.isOver ? lane.state.reset : null;
-  const box = byId("problem");
-  box.hidden = error === null && reset === null;
-  if (error) {
-    box.dataset.kind = { cancelled: "calm", incomplete: "warning" }[error.code] ?? "problem";
-    setText(byId("problem-title"), titleOf(error));
-    setText(byId("problem-text"), detailsOf(error));
-    setText(byId("problem-code"), error.code === "cancelled" ? "" : error.code);
-  } else if (reset) {
-    box.dataset.kind = "calm";
-    setText(byId("problem-title"), `Attempt ${reset.attempt}: it begins anew.`);
-    setText(
-      byId("problem-text"),
-      (reset.errors ?? []).map(({ path, message }) => `${path}: ${message}`).join(" · "),
-    );
-    setText(byId("problem-code"), reset.reason);
-  }
-  byId("again").hidden = !error?.retryable;
 }

@@ -1,6 +1,16 @@
 /** What codes, states and figures are called on the page. */
 
-/** @typedef {import("../client/index.js").GatewayError} GatewayError */
+/**
+ * @typedef {import("../client/index.js").GatewayError} GatewayError
+ *
+ * @typedef {object} Advice
+ * @property {"problem" | "warning" | "calm"} kind
+ * @property {string} title
+ * @property {string} text
+ * @property {readonly import("../client/protocol.js").FieldError[]} fields
+ * @property {string} code
+ * @property {"again" | "example" | null} offer
+ */
 
 /** Every code of PROTOCOL.md §9, and the client's own, in plain words. @type {{[code: string]: string}} */
 const TITLES = {
@@ -31,16 +41,40 @@ const TITLES = {
   disconnected: "The gateway closed the connection for good.",
 };
 
-/** @param {GatewayError} error */
-export function titleOf(error) {
-  return TITLES[error.code] ?? "This did not work.";
+/** Asking a recording again gives the same answer. @type {Pick<Advice, "kind" | "title" | "text" | "offer">} */
+const UNRECORDED = {
+  kind: "warning",
+  title: "This text has no recording.",
+  text:
+    "No model runs here. Use the example text; or set OPENAI_API_KEY, or OPENAI_BASE_URL, and start the gateway again " +
+    "to extract from any text.",
+  offer: "example",
+};
+const FIXED_ANSWER = "No model runs here: a recording gives the same answer whatever schema is asked for.";
+
+/**
+ * What to say of a failure, and what to do about it.
+ *
+ * @param {GatewayError} error
+ * @param {boolean} isRecorded a recording played, no model
+ * @returns {Advice}
+ */
+export function adviceOn(error, isRecorded) {
+  const { code, errors: fields } = error;
+  const plain = { title: TITLES[code] ?? "This did not work.", fields, code };
+  if (code === "cancelled") return { ...plain, kind: "calm", text: "", code: "", offer: null };
+  if (code === "incomplete") return { ...plain, kind: "warning", text: "", offer: null };
+  if (isRecorded && code === "provider_error") return { ...plain, ...UNRECORDED };
+  const offer = error.retryable ? "again" : null;
+  if (isRecorded && code === "invalid_output")
+    return { ...plain, kind: "problem", text: FIXED_ANSWER, offer };
+  return { ...plain, kind: "problem", text: fields.length > 0 ? "" : sentence(error.message), offer };
 }
 
-/** What else is known: the gateway's own words, and the fields that are wrong. @param {GatewayError} error */
-export function detailsOf(error) {
-  if (error.code === "incomplete" || error.code === "cancelled") return "";
-  const fields = error.errors.map(({ path, message }) => `${path || "the whole value"}: ${message}`);
-  return [error.message, ...fields].join(" · ");
+/** The gateway's words as a sentence; what begins with a field's name keeps it. @param {string} text */
+function sentence(text) {
+  const begun = /^\w+:/.test(text) ? text : text.charAt(0).toUpperCase() + text.slice(1);
+  return /[.!?…"'`)]$/.test(begun) ? begun : `${begun}.`;
 }
 
 /** @type {{[status: string]: string}} */

@@ -2,9 +2,13 @@
 
 import re
 from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from urllib.parse import quote
 
 import pytest
 from playwright.async_api import Browser, Page, expect
+
+from tests.e2e.conftest import TOKEN
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.e2e]
 
@@ -17,18 +21,26 @@ document.addEventListener("securitypolicyviolation", (event) => {
 """
 
 
-@pytest.fixture
-async def page(browser: Browser, gateway_url: str) -> AsyncGenerator[Page]:
-    """Open the page, connected; whatever it complains about fails the test."""
-    page = await browser.new_page(viewport={"width": 1280, "height": 800})
+@asynccontextmanager
+async def opened(browser: Browser, url: str) -> AsyncGenerator[Page]:
+    """Open a page; whatever it complains about fails the test."""
+    context = await browser.new_context(viewport={"width": 1280, "height": 800})
+    page = await context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
     await page.add_init_script(_REPORT_VIOLATIONS)
-    await page.goto(gateway_url)
-    await expect(page.locator("#connection")).to_have_text("Connected")
+    await page.goto(url)
     yield page
     assert complaints == []
+
+
+@pytest.fixture
+async def page(browser: Browser, gateway_url: str) -> AsyncGenerator[Page]:
+    """Open the page, connected."""
+    async with opened(browser, gateway_url) as page:
+        await expect(page.locator("#connection")).to_have_text("Connected")
+        yield page
 
 
 def lane(number: int, state: str) -> str:
@@ -116,6 +128,9 @@ async def test_three_lanes_run_on_one_connection(page: Page) -> None:
 
 async def test_a_cut_line_comes_back_and_the_value_goes_on(page: Page) -> None:
     """The socket is dropped in the middle of a run; the page says so and ends with the whole value."""
+    await page.add_init_script("Math.random = () => 100")  # so the wait is long, and only the button ends it
+    await page.reload()
+    await expect(page.locator("#connection")).to_have_text("Connected")
     await page.click("#start")
     await page.wait_for_selector("#cards td >> text=John")
     await page.click("#cut")
@@ -134,6 +149,40 @@ async def test_a_text_without_a_recording_is_answered_in_plain_words(page: Page)
     await expect(page.locator("#problem-code")).to_have_text("provider_error")
     await page.click("#restore")
     await expect(page.locator("#changed")).to_be_hidden()
+
+
+async def test_a_text_without_a_recording_is_not_tried_again(page: Page) -> None:
+    """The failure says what to do; its button brings the example back, which then plays."""
+    await page.fill("#source", "Something else.")
+    await page.click("#start")
+    await page.wait_for_selector(lane(1, "failed"))
+    await expect(page.locator("#problem")).to_contain_text("OPENAI_API_KEY")
+    await expect(page.locator("#again")).to_be_hidden()
+    await page.click("#example")
+    await expect(page.locator("#source")).to_have_value(re.compile("John Doe"))
+    await expect(page.locator("#example")).to_be_hidden()
+    await page.click("#start")
+    await page.wait_for_selector(lane(2, "completed"))
+
+
+async def test_an_answer_that_does_not_fit_is_told_field_by_field(page: Page) -> None:
+    """The recording does not follow a schema of one's own; each missing member has a line."""
+    await page.select_option("#extractor", label="own JSON Schema")
+    await page.fill("#schema", '{"type": "object", "required": ["title", "people"]}')
+    await page.click("#start")
+    await page.wait_for_selector(lane(1, "failed"))
+    await expect(page.locator("#problem-code")).to_have_text("invalid_output")
+    await expect(page.locator("#problem-fields code")).to_have_text(["/title", "/people"])
+    await expect(page.locator(".lane-title")).to_have_text("1 own schema")
+
+
+async def test_a_schema_of_ones_own_leaves_room_for_the_text(page: Page) -> None:
+    """Editor and text both fit above the wire."""
+    await page.select_option("#extractor", label="own JSON Schema")
+    text, wire = await page.locator("#source").bounding_box(), await page.locator("#wire").bounding_box()
+    assert text is not None
+    assert wire is not None
+    assert text["y"] + text["height"] <= wire["y"]
 
 
 async def test_a_schema_of_ones_own_is_checked_before_it_is_sent(page: Page) -> None:
@@ -215,3 +264,92 @@ async def test_a_hostile_value_is_only_ever_text(page: Page) -> None:
         assert seen["elements"] == 0
         assert "<img src=x onerror=alert(1)>" in seen["text"]
         assert "<b>b</b>" in seen["text"]
+
+
+_KEPT = "[sessionStorage, localStorage].map((kept) => Object.values(kept))"
+
+
+@pytest.fixture
+async def locked(browser: Browser, locked_gateway_url: str) -> AsyncGenerator[Page]:
+    """Open the page of a gateway that wants a token."""
+    async with opened(browser, locked_gateway_url) as page:
+        await expect(page.locator("#gate")).to_be_visible()
+        yield page
+
+
+async def enter(page: Page, token: str) -> None:
+    """Type a token and send it."""
+    await page.fill("#token", token)
+    await page.keyboard.press("Enter")
+
+
+async def test_a_gateway_that_wants_a_token_says_so_and_nothing_else(locked: Page) -> None:
+    """The field has the focus; there is no complaint yet, and nothing that could not work."""
+    await expect(locked.get_by_role("heading", name="This gateway wants a token")).to_be_visible()
+    await expect(locked.locator("#token")).to_be_focused()
+    await expect(locked.locator("#gate-problem")).to_be_empty()
+    for selector in (".bar", "main", "#wire", "#line", "#forget"):
+        await expect(locked.locator(selector)).to_be_hidden()
+
+
+async def test_a_wrong_token_is_called_wrong_and_the_right_one_opens(locked: Page) -> None:
+    """As often as one likes: what was typed is selected, so that the next one replaces it."""
+    for wrong in ("wrong", "wrong again", "nearly"):
+        await enter(locked, wrong)
+        await expect(locked.locator("#gate-problem")).to_contain_text("does not know this token")
+        await expect(locked.locator("#enter")).to_be_enabled()
+    assert await locked.evaluate(_KEPT) == [[], []]
+    await locked.keyboard.type(TOKEN)
+    await locked.keyboard.press("Enter")
+    await expect(locked.locator("#connection")).to_have_text("Connected")
+    await expect(locked.locator("#gate")).to_be_hidden()
+    await locked.click("#start")
+    await locked.wait_for_selector(lane(1, "completed"))
+
+
+async def test_a_token_is_kept_in_the_tab_only_until_it_is_forgotten(locked: Page, locked_gateway_url: str) -> None:
+    """A reload needs no token, another tab does; forgetting locks the page again."""
+    await enter(locked, TOKEN)
+    await expect(locked.locator("#connection")).to_have_text("Connected")
+    assert await locked.evaluate(_KEPT) == [[TOKEN], []]
+    assert locked.url == f"{locked_gateway_url}/"
+    await locked.reload()
+    await expect(locked.locator("#connection")).to_have_text("Connected")
+    other = await locked.context.new_page()
+    await other.goto(locked_gateway_url)
+    await expect(other.locator("#gate")).to_be_visible()
+    await locked.click("#forget")
+    await expect(locked.locator("#gate")).to_be_visible()
+    assert await locked.evaluate(_KEPT) == [[], []]
+
+
+async def test_a_token_in_the_fragment_opens_once_and_leaves_the_address(
+    browser: Browser, locked_gateway_url: str
+) -> None:
+    """`#token=…` lets in at once, and neither the address nor the history has it afterwards."""
+    page = await browser.new_page()
+    await page.goto(f"{locked_gateway_url}/#token={quote(TOKEN, safe='')}")
+    await expect(page.locator("#connection")).to_have_text("Connected")
+    assert page.url == f"{locked_gateway_url}/"
+    await page.reload()
+    await expect(page.locator("#connection")).to_have_text("Connected")
+
+
+async def test_a_wrong_token_in_the_fragment_is_called_wrong(locked: Page, locked_gateway_url: str) -> None:
+    """Also where only the fragment changes; the right one opens in the same way."""
+    await locked.goto(f"{locked_gateway_url}/#token=stale")
+    await expect(locked.locator("#gate-problem")).to_contain_text("does not know this token")
+    assert locked.url == f"{locked_gateway_url}/"
+    await locked.goto(f"{locked_gateway_url}/#token={TOKEN}")
+    await expect(locked.locator("#connection")).to_have_text("Connected")
+
+
+async def test_a_locked_page_fits_a_narrow_screen(browser: Browser, locked_gateway_url: str) -> None:
+    """At 360 px neither the field nor what comes after it needs sideways scrolling."""
+    page = await browser.new_page(viewport={"width": 360, "height": 740})
+    await page.goto(locked_gateway_url)
+    await expect(page.locator("#gate")).to_be_visible()
+    assert await page.evaluate("document.documentElement.scrollWidth") == 360
+    await enter(page, TOKEN)
+    await expect(page.locator("#forget")).to_be_visible()
+    assert await page.evaluate("document.documentElement.scrollWidth") == 360

@@ -1,0 +1,137 @@
+/**
+ * The page's credential: kept for this tab only, taken once from the fragment of the address, and asked of a person
+ * where the gateway refuses it (PROTOCOL.md §2, §8). What the page looks like meanwhile is not known here.
+ */
+
+import { connect } from "../client/index.js";
+
+const KEY = "gateway.token";
+/** The close code of a credential that does not hold. */
+export const REFUSED = 4401;
+
+/**
+ * @typedef {import("../client/connection.js").ConnectionState} ConnectionState
+ * @typedef {import("../client/connection.js").ConnectionOptions} ConnectionOptions
+ * @typedef {Pick<Storage, "getItem" | "setItem" | "removeItem">} Store
+ * @typedef {"accepted" | "refused" | "silent"} Verdict silent: nobody could be asked
+ */
+
+export class Credential {
+  /** Whether the newest refusal was of a credential, rather than of none. */
+  isWrong = false;
+  /** @type {string | undefined} */
+  #held;
+  /** @type {Question | null} */
+  #question = null;
+  #store;
+
+  /** @param {() => Store} store a browser may refuse to give it */
+  constructor(store) {
+    this.#store = store;
+    this.#held = this.#stored((kept) => kept.getItem(KEY)) ?? undefined;
+  }
+
+  get isHeld() {
+    return this.#held !== undefined;
+  }
+
+  /** What a connection is opened with; after a refusal it waits for an answer. */
+  token = () => this.#question?.promise ?? this.#held;
+
+  /** Keep it until this tab is closed; who waits for one gets it. @param {string} token */
+  keep(token) {
+    this.#held = token;
+    this.#stored((kept) => kept.setItem(KEY, token));
+    this.#question?.answer(token);
+    this.#question = null;
+  }
+
+  /** It does not hold: forget it, and let the next connection wait for another one. */
+  refuse() {
+    this.isWrong = this.isHeld;
+    this.forget();
+    this.#question ??= question();
+  }
+
+  forget() {
+    this.#held = undefined;
+    this.#stored((kept) => kept.removeItem(KEY));
+  }
+
+  /**
+   * @template Result
+   * @param {(kept: Store) => Result} use
+   * @returns {Result | null}
+   */
+  #stored(use) {
+    try {
+      return use(this.#store());
+    } catch {
+      // A browser that keeps nothing: it lasts as long as the page.
+      return null;
+    }
+  }
+}
+
+/** @typedef {{promise: Promise<string>, answer: (token: string) => void}} Question */
+
+/** @returns {Question} */
+function question() {
+  /** @type {(token: string) => void} */
+  let answer = () => {};
+  const promise = new Promise((/** @type {(token: string) => void} */ resolve) => {
+    answer = resolve;
+  });
+  return { promise, answer };
+}
+
+/** Whether a connection waits for a credential. @param {ConnectionState} state */
+export function isRefused({ status, code }) {
+  return code === REFUSED && status !== "closed";
+}
+
+/**
+ * Try a credential on a connection of its own: the page's may ask for another one only once in a row.
+ *
+ * @param {string | URL} url
+ * @param {string} token
+ * @param {ConnectionOptions} [options]
+ * @returns {Promise<Verdict>}
+ */
+export function tryToken(url, token, options = {}) {
+  const session = connect(url, { ...options, token });
+  return new Promise((resolve) => {
+    const stop = session.subscribe(({ status, code }) => {
+      if (status === "connecting") return;
+      stop();
+      session.close();
+      resolve(status === "open" ? "accepted" : code === REFUSED ? "refused" : "silent");
+    });
+  });
+}
+
+/**
+ * Take `#token=…` out of the address, so that neither the history nor a copied link has it.
+ *
+ * @param {Pick<Location, "hash" | "pathname" | "search">} location
+ * @param {Pick<History, "replaceState" | "state">} history
+ * @returns {string | null}
+ */
+export function tokenFromAddress({ hash, pathname, search }, history) {
+  const parts = hash.slice(1).split("&");
+  const others = parts.filter((part) => !part.startsWith("token="));
+  if (others.length === parts.length) return null;
+  const rest = others.length > 0 ? `#${others.join("&")}` : "";
+  history.replaceState(history.state, "", `${pathname}${search}${rest}`);
+  const given = parts.find((part) => part.startsWith("token="))?.slice("token=".length) ?? "";
+  return decoded(given) || null;
+}
+
+/** @param {string} text */
+function decoded(text) {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
+}

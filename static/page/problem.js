@@ -1,0 +1,64 @@
+/** What to say where a run did not end well: the reason in plain words, the fields it is about, and what to do. */
+
+import { byId, el, setText } from "./dom.js";
+import { adviceOn } from "./words.js";
+
+/** @typedef {import("./lane.js").Lane} Lane */
+/** @typedef {import("../client/protocol.js").FieldError} FieldError */
+
+const MAX_FIELDS = 5;
+
+/**
+ * A box that follows a lane.
+ *
+ * @returns {(lane: Lane | null, canRestore: boolean) => void} with whether there is an example to go back to
+ */
+export function problemBox() {
+  /** @type {readonly FieldError[]} */
+  let shown = [];
+  /** @param {readonly FieldError[]} fields */
+  const showFields = (fields) => {
+    if (fields === shown) return;
+    shown = fields;
+    byId("problem-fields").replaceChildren(...lines(fields));
+  };
+  return (lane, canRestore) => {
+    const words = lane && wordsOn(lane);
+    byId("problem").hidden = !words;
+    byId("again").hidden = words?.offer !== "again";
+    byId("example").hidden = words?.offer !== "example" || !canRestore;
+    byId("problem-fields").hidden = !words || words.fields.length === 0;
+    if (!words) return;
+    byId("problem").dataset.kind = words.kind;
+    setText(byId("problem-title"), words.title);
+    setText(byId("problem-text"), words.text);
+    setText(byId("problem-code"), words.code);
+    showFields(words.fields);
+  };
+}
+
+/** @param {Lane} lane @returns {import("./words.js").Advice | null} */
+function wordsOn(lane) {
+  const { error, reset } = lane.state;
+  if (error) return adviceOn(error, lane.isRecorded);
+  if (!reset || lane.isOver) return null;
+  const { attempt, reason, errors = NONE } = reset;
+  const title = `Attempt ${attempt}: it begins anew.`;
+  return { kind: "calm", title, text: "", fields: errors, code: reason, offer: null };
+}
+
+/** @type {readonly FieldError[]} */
+const NONE = [];
+
+/** @param {readonly FieldError[]} fields */
+function lines(fields) {
+  const left = fields.length - MAX_FIELDS;
+  return [
+    ...fields
+      .slice(0, MAX_FIELDS)
+      .map(({ path, message }) =>
+        el("li", "", path ? el("code", "", path) : "the whole value", `: ${message}`),
+      ),
+    ...(left > 0 ? [el("li", "", `and ${left} more`)] : []),
+  ];
+}

@@ -1,0 +1,55 @@
+/** What the page says of a failure, and what it offers to do. */
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { GatewayError } from "../../static/client/index.js";
+import { adviceOn } from "../../static/page/words.js";
+
+const failed = new GatewayError("provider_error", "the provider answered 500", { retryable: true });
+const misfit = new GatewayError("invalid_output", "the value at /a: expected a string, got none", {
+  errors: [{ path: "/a", message: "expected a string, got none" }],
+});
+
+test("what a retry can help may be tried again, in the gateway's own words", () => {
+  const { title, text, kind, offer } = adviceOn(failed, false);
+  assert.deepEqual([kind, offer], ["problem", "again"]);
+  assert.equal(`${title} ${text}`, "The model's server failed. The provider answered 500.");
+});
+
+test("a text without a recording is not tried again: it says what to do", () => {
+  const { text, offer, code } = adviceOn(failed, true);
+  assert.deepEqual([offer, code], ["example", "provider_error"]);
+  assert.match(text, /example text.*OPENAI_API_KEY.*OPENAI_BASE_URL/);
+});
+
+test("an answer that does not fit is told by its fields, once", () => {
+  const { text, fields, offer } = adviceOn(misfit, false);
+  assert.deepEqual([text, fields, offer], ["", misfit.errors, null]);
+});
+
+test("a recording that does not fit a schema says that it cannot", () => {
+  assert.match(adviceOn(misfit, true).text, /same answer/);
+});
+
+test("what was stopped is calm, what was cut off a warning", () => {
+  const kinds = ["cancelled", "incomplete"].map((code) => adviceOn(new GatewayError(code, "words"), false));
+  assert.deepEqual(
+    kinds.map(({ kind, text, offer }) => [kind, text, offer]),
+    [
+      ["calm", "", null],
+      ["warning", "", null],
+    ],
+  );
+});
+
+test("words that begin with a field's name keep it", () => {
+  assert.equal(
+    adviceOn(new GatewayError("bad_request", "input: expected text"), false).text,
+    "input: expected text.",
+  );
+});
+
+test("a code that is not known is still answered", () => {
+  assert.equal(adviceOn(new GatewayError("new_code", "words."), false).title, "This did not work.");
+});
