@@ -1,0 +1,111 @@
+"""What a delta costs, counted and not timed: nothing on its path depends on what came before it."""
+
+import json
+import tracemalloc
+from collections import Counter
+from itertools import pairwise
+
+import jsonpatch
+import pytest
+
+from gateway.core.extraction import Extraction
+from gateway.core.limits import Limits
+from gateway.core.schema import Schema
+from tests.core.oracles import counted
+
+ROW = {"title": "Großes Treffen", "name": "Ada", "about": "text " * 20, "scores": [1, 2.5, None, True], "kind": "new"}
+TABLE = Schema.from_json(
+    {
+        "type": "object",
+        "properties": {
+            "rows": {
+                "type": "array",
+                "items": {
+                    "type": "object",
+                    "properties": {"title": {"type": "string"}, "kind": {"enum": ["new", "old"]}, "more": {}},
+                },
+            }
+        },
+    },
+    limits=Limits(),
+)
+
+
+def begun() -> Extraction:
+    """Return a running extraction of such a table."""
+    extraction = Extraction(TABLE, epoch="e", limits=Limits(), created_s=10.0)
+    extraction.start(10.5)
+    return extraction
+
+
+def deltas_of(rows: int) -> list[str]:
+    """Return a document in pieces, twenty to a row, each row cut alike."""
+    row = json.dumps(ROW, ensure_ascii=False) + ","
+    places = [len(row) * count // 20 for count in range(21)]
+    pieces = [row[begin:end] for begin, end in pairwise(places)]
+    return ['{"rows":[', *pieces * rows]
+
+
+def test_nothing_is_diffed_copied_or_read_whole() -> None:
+    """On the path of a delta there is no diff, no deep copy, and no reading of a whole text."""
+    extraction = begun()
+    with counted() as calls:
+        jsonpatch.make_patch({}, json.loads("{}"))
+    assert {"jsonpatch.make_patch", "json.loads", "copy.deepcopy"} <= set(calls)
+
+    deltas = deltas_of(10)
+    with counted() as calls:
+        for delta in deltas:
+            extraction.feed(delta, 11.0)
+    assert extraction.document.rev > 100
+    modules = {name.partition(".")[0] for name in calls}
+    assert not modules & {"jsonpatch", "json", "copy", "_json", "jiter", "orjson", "pydantic_core", "pydantic"}
+    assert not [name for name in calls if "decode" in name or "validate" in name or "difference" in name]
+
+
+def test_the_last_deltas_make_as_many_calls_as_the_first() -> None:
+    """Work is proportional to the new text: the same deltas make the same calls, however much came before."""
+    begun().feed("".join(deltas_of(1)), 11.0)  # a schema's shapes are made when they are first needed
+    extraction, (opening, *deltas) = begun(), deltas_of(100)
+    extraction.feed(opening, 11.0)
+    tenths: list[Counter[str]] = []
+    for tenth in range(10):
+        with counted() as calls:
+            for delta in deltas[tenth * 200 : (tenth + 1) * 200]:
+                extraction.feed(delta, 11.0)
+        tenths.append(calls)
+    assert tenths[1] == tenths[-1]
+    assert tenths[0].total() == pytest.approx(tenths[-1].total(), rel=0.01)
+
+
+def test_the_last_deltas_take_as_much_memory_as_the_first() -> None:
+    """No delta copies what came before it, in Python or in C: what it allocates at its peak does not grow."""
+    extraction, (opening, *deltas) = begun(), deltas_of(200)
+    extraction.feed(opening, 11.0)
+    rows = [[peak_of(extraction, delta) for delta in deltas[begin : begin + 20]] for begin in range(0, 4_000, 20)]
+    first, last = ([min(peaks) for peaks in zip(*part, strict=True)] for part in (rows[:10], rows[-10:]))
+    copied = extraction.document.value_bytes / 10
+    assert all(after < before + copied for before, after in zip(first, last, strict=True))
+
+
+def peak_of(extraction: Extraction, delta: str) -> int:
+    """Return the most memory that was in use at once while a delta was read, in bytes."""
+    tracemalloc.start()
+    try:
+        extraction.feed(delta, 11.0)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_long_string_grows_in_constant_steps() -> None:
+    """A string of a thousand pieces makes the same calls for each."""
+    extraction = begun()
+    extraction.feed('{"rows":[{"title":"', 11.0)
+    counts = []
+    for _ in range(1_000):
+        with counted() as calls:
+            extraction.feed("some text", 11.0)
+        counts.append(calls.total())
+    assert len(set(counts[10:])) == 1
+    assert extraction.document.value == {"rows": [{"title": "some text" * 1_000, "kind": None, "more": None}]}

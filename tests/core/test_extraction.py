@@ -1,0 +1,359 @@
+"""The life of one extraction: what a model can do, and how each of it ends."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from itertools import product
+from typing import Literal
+
+import pytest
+import rfc8785
+from hypothesis import given
+from pydantic import BaseModel, Field
+
+from gateway.core.document import Encoding, View
+from gateway.core.extraction import Ending, Extraction, State
+from gateway.core.limits import Limits
+from gateway.core.messages import Cancelled, Completed, Failed, Incomplete, Terminal
+from gateway.core.parser import MAX_DEPTH
+from gateway.core.schema import Schema
+from gateway.errors import Internal, OutputTooLarge, ProviderError, ProviderTimeout
+from tests.core.oracles import canonical, loaded
+from tests.core.strategies import cut_texts, rendered
+
+
+class Item(BaseModel):
+    """A pydantic model whose validation changes values."""
+
+    name: str
+    price: float = 1.5
+    tags: list[str] = Field(default_factory=list)
+    kind: Literal["new", "used"] | None = None
+
+
+class Order(BaseModel):
+    """One with an object and a list inside."""
+
+    title: str
+    items: list[Item] = Field(default_factory=list)
+    paid: bool = False
+
+
+LIMITS = Limits()
+ITEM = Schema.from_model(Item)
+ANYTHING = Schema.from_json({"type": "object"}, limits=LIMITS)
+
+
+def begun(schema: Schema = ITEM, limits: Limits = LIMITS) -> Extraction:
+    """Return a running extraction."""
+    extraction = Extraction(schema, epoch="e", limits=limits, created_s=10.0, input_chars=9)
+    extraction.start(10.5)
+    return extraction
+
+
+def ended(extraction: Extraction, pieces: Sequence[str], finish: str | None) -> Terminal:
+    """Play a model's answer to its end as the runner does, and return the terminal."""
+    for piece in pieces:
+        extraction.feed(piece, 11.0)
+    if finish is not None:
+        extraction.note_finish(finish)
+    outcome = extraction.close()
+    match outcome:
+        case State.COMPLETED:
+            ending = extraction.judge()
+        case State():
+            ending = extraction.ending(outcome)
+        case error:
+            ending = extraction.ending(State.FAILED, error)
+    extraction.end(ending, 12.0)
+    assert extraction.terminal is not None
+    assert extraction.state.is_ended
+    return extraction.terminal
+
+
+def failure(terminal: Terminal) -> str:
+    """Return the code of a failure."""
+    assert isinstance(terminal, Failed)
+    return terminal.error.code
+
+
+WHOLE = '{"name":"A","price":2.5,"tags":["x"],"kind":"new"}'
+
+
+@pytest.mark.parametrize("finish", ["stop", "length", "content_filter", "tool_calls", None])
+def test_a_closed_root_is_judged_whatever_the_finish_says(finish: str | None) -> None:
+    """The answer is whole, so it counts."""
+    extraction = begun()
+    terminal = ended(extraction, [WHOLE], finish)
+    assert isinstance(terminal, Completed)
+    assert extraction.document.value == json.loads(WHOLE)
+    assert terminal.repairs == []
+
+
+def test_a_refusal_after_a_whole_answer_changes_nothing() -> None:
+    """A closed root counts before anything else."""
+    extraction = begun()
+    extraction.refuse()
+    seen = [(extraction.feed(piece, 11.0), extraction.is_whole) for piece in (WHOLE[:-1], WHOLE[-1])]
+    assert seen == [(True, False), (False, True)]
+    assert isinstance(ended(extraction, [], "stop"), Completed)
+
+
+@pytest.mark.parametrize(
+    ("pieces", "open_pointers"),
+    [
+        (['{"title":"A","items":[{"name":"B'], ["/items/0/name", "/items/0", "/items", ""]),
+        (['{"title":"A","items":[{"name":"B"},'], ["/items", ""]),
+        (['{"title"'], [""]),
+        (["  "], [""]),
+        ([], [""]),
+    ],
+)
+def test_an_answer_that_was_cut_is_incomplete(pieces: list[str], open_pointers: list[str]) -> None:
+    """The provider said length: the value stays as it was written, with the pointers that were open."""
+    extraction = begun(Schema.from_model(Order))
+    terminal = ended(extraction, pieces, "length")
+    assert isinstance(terminal, Incomplete)
+    assert (terminal.reason, terminal.open) == ("length", open_pointers)
+    assert extraction.document.final_rev is None
+
+
+@pytest.mark.parametrize(
+    ("text", "open_pointers"),
+    [
+        ('{"items":[{"name":"B', ["/0/name", "/0", ""]),
+        ('{"items":[', [""]),
+        ('{"items_note":"x', [""]),
+        ('[{"name":"B', ["/0/name", "/0", ""]),
+    ],
+)
+def test_open_pointers_are_those_of_the_value(text: str, open_pointers: list[str]) -> None:
+    """A wrapper, and whatever stands beside the value in it, is not named."""
+    terminal = ended(begun(ITEM.many()), [text], "length")
+    assert isinstance(terminal, Incomplete)
+    assert terminal.open == open_pointers
+
+
+def test_an_answer_that_stopped_is_closed() -> None:
+    """The provider said stop: what is open is closed, listed in the repairs, and judged."""
+    extraction = begun()
+    terminal = ended(extraction, ['{"name":"A","tags":["x'], "stop")
+    assert isinstance(terminal, Completed)
+    assert terminal.repairs == [{"kind": "closed", "offset": 22}]
+    assert extraction.document.value == {"name": "A", "price": 1.5, "tags": ["x"], "kind": None}
+
+
+@pytest.mark.parametrize(
+    ("pieces", "finish", "code"),
+    [
+        (['{"name":"A'], None, "provider_error"),
+        ([], None, "provider_error"),
+        (['{"name":"A'], "content_filter", "refused"),
+        ([], "content_filter", "refused"),
+        ([], "stop", "invalid_output"),
+        (["  "], "stop", "invalid_output"),
+        (["-"], "stop", "invalid_output"),
+        (["{"], "stop", "invalid_output"),
+        (['{"name":1}'], "stop", "invalid_output"),
+        (['{"name":"A","kind":"us'], "stop", "invalid_output"),
+        (["[1]"], "stop", "invalid_output"),
+    ],
+)
+def test_answers_that_fail(pieces: list[str], finish: str | None, code: str) -> None:
+    """Each with its code; the value is what there was."""
+    extraction = begun()
+    terminal = ended(extraction, pieces, finish)
+    assert failure(terminal) == code
+    assert extraction.document.final_rev is None
+    assert terminal.rev == extraction.document.rev
+
+
+@pytest.mark.parametrize("finish", ["stop", "length", None])
+def test_a_refusal(finish: str | None) -> None:
+    """A model that refused has failed, however it stopped."""
+    extraction = begun()
+    extraction.refuse()
+    assert failure(ended(extraction, [], finish)) == "refused"
+
+
+def test_what_is_invalid_is_named() -> None:
+    """The errors of a value that does not fit say where."""
+    schema = Schema.from_json(
+        {"type": "object", "properties": {"a": {"type": "array", "items": {"type": "integer"}}}, "required": ["b"]},
+        limits=LIMITS,
+    )
+    terminal = ended(begun(schema), ['{"a":[1,"x"]}'], "stop")
+    assert isinstance(terminal, Failed)
+    assert isinstance(terminal.error.errors, list)
+    assert {error["path"] for error in terminal.error.errors} == {"/a/1", "/b"}
+
+
+def test_a_validated_number_that_no_double_holds() -> None:
+    """What only the validation made too large is invalid as well: it could not be digested."""
+    terminal = ended(begun(Schema.from_model(dict[str, int])), [f'{{"a":"{"9" * 400}"}}'], "stop")
+    assert failure(terminal) == "invalid_output"
+
+
+def test_text_around_the_answer() -> None:
+    """What follows the closed root is forgiven and listed."""
+    terminal = ended(begun(), [WHOLE, "\n", "That is all."], "stop")
+    assert isinstance(terminal, Completed)
+    assert terminal.repairs == [{"kind": "trailing_text", "offset": len(WHOLE) + 1}]
+
+
+def test_a_value_that_is_too_large() -> None:
+    """The piece that makes the value larger than allowed is an error."""
+    extraction = begun(limits=Limits(value_bytes=100))
+    extraction.feed('{"name":"' + "x" * 20, 11.0)
+    with pytest.raises(OutputTooLarge, match="100 bytes"):
+        extraction.feed("é" * 30, 11.0)
+
+
+def test_an_answer_that_is_too_long() -> None:
+    """White space without end is an error as well, though the value does not grow."""
+    extraction = begun(limits=Limits(value_bytes=100))
+    for _ in range(4):
+        extraction.feed(" " * 100, 11.0)
+    with pytest.raises(OutputTooLarge, match="400 characters"):
+        extraction.feed(" ", 11.0)
+
+
+def test_the_last_step_leads_to_the_validated_value() -> None:
+    """Coercions and defaults reach the document in one last step, marked as such."""
+    extraction = begun()
+    ended(extraction, ['{"name":"A","price":"3","extra":[', "1]}"], "stop")
+    document = extraction.document
+    assert document.final_rev == document.rev == 3
+    update = document.update(View(Encoding.SNAPSHOT))
+    assert json.loads("{" + update.body)["final"] is True
+    assert document.value == {"name": "A", "price": 3.0, "tags": [], "kind": None}
+
+
+def test_the_skeleton_is_never_validated() -> None:
+    """A placeholder is no answer: a required member that was not written is missing."""
+    assert failure(ended(begun(Schema.from_model(Order)), ["{}"], "stop")) == "invalid_output"
+
+
+def test_an_unwritten_member_is_removed() -> None:
+    """At the end a placeholder keeps a declared default or goes."""
+    schema = Schema.from_json(
+        {"type": "object", "properties": {"a": {"type": "string"}, "b": {"default": 5}, "c": {"type": "array"}}},
+        limits=LIMITS,
+    )
+    extraction = begun(schema)
+    assert extraction.document.value == {"a": None, "b": 5, "c": []}
+    ended(extraction, ["{}"], "stop")
+    assert extraction.document.value == {"b": 5}
+
+
+@pytest.mark.parametrize("text", ['{"items":[{"name":"A"}]}', '[{"name":"A"}]'])
+def test_the_bare_list_is_the_value(text: str) -> None:
+    """The value, the digest and the document are those of the list, with its wrapper or without."""
+    extraction = begun(ITEM.many())
+    terminal = ended(extraction, list(text), "stop")
+    assert extraction.document.value == [{"name": "A", "price": 1.5, "tags": [], "kind": None}]
+    canonical_text = b'[{"kind":null,"name":"A","price":1.5,"tags":[]}]'
+    assert terminal.digest == hashlib.sha256(canonical_text).hexdigest()
+
+
+def test_a_list_without_its_member() -> None:
+    """An object that has not what was asked for is no list."""
+    assert failure(ended(begun(ITEM.many()), ['{"people":[]}'], "stop")) == "invalid_output"
+
+
+@given(cut_texts(rendered(repeats=True)))
+def test_a_completed_value_is_the_validated_one(pieces: list[str]) -> None:
+    """Invariant 3: the document's value and the digest are those of what the model wrote."""
+    extraction = begun(ANYTHING)
+    terminal = ended(extraction, ['{"a":', *pieces, "}"], "stop")
+    value = {"a": loaded("".join(pieces))}
+    assert isinstance(terminal, Completed)
+    assert canonical(extraction.document.value) == canonical(value)
+    doubles = json.loads(json.dumps(value), parse_int=float)
+    assert terminal.digest == hashlib.sha256(rfc8785.dumps(doubles)).hexdigest()
+
+
+@pytest.mark.parametrize(
+    "nested", ['{"a":' * MAX_DEPTH + "1" + "}" * MAX_DEPTH, "[" * (MAX_DEPTH - 1) + "]" * (MAX_DEPTH - 1)]
+)
+def test_the_deepest_value(nested: str) -> None:
+    """What the parser lets through can be validated, compared, encoded in every view, and digested."""
+    text = nested if nested[0] == "{" else f'{{"a":{nested}}}'
+    extraction = begun(ANYTHING)
+    assert isinstance(ended(extraction, [text], "stop"), Completed)
+    for encoding, skeleton in product(Encoding, [True, False]):
+        extraction.document.update(View(encoding, skeleton), 0)
+
+
+@pytest.mark.parametrize(("state", "message"), [(State.CANCELLED, Cancelled), (State.FAILED, Failed)])
+@pytest.mark.parametrize("is_running", [True, False])
+def test_ended_from_outside(state: State, message: type[Terminal], is_running: bool) -> None:
+    """An extraction may be cancelled, or fail, before it runs and while it does."""
+    extraction = Extraction(ITEM, epoch="e", limits=LIMITS, created_s=1.0)
+    if is_running:
+        extraction.start(2.0)
+        extraction.feed('{"name":"A', 2.0)
+    extraction.end(extraction.ending(state, ProviderError("gone")), 3.0)
+    assert isinstance(extraction.terminal, message)
+    assert extraction.document.value == {"name": "A" if is_running else None, "price": 1.5, "tags": [], "kind": None}
+
+
+def test_the_terminal_s_own_words() -> None:
+    """Epoch, revision, usage by the provider's count, times from the clock that was given."""
+    extraction = begun()
+    extraction.count(100, 20)
+    terminal = ended(extraction, [WHOLE[:9], WHOLE[9:]], "stop")
+    assert (terminal.epoch, terminal.rev, terminal.attempts) == ("e", 3, 1)
+    usage, timing = terminal.usage, terminal.timing
+    assert (usage.input_tokens, usage.output_tokens, usage.total_tokens, usage.estimated) == (100, 20, 120, False)
+    assert (timing.queued_ms, timing.first_delta_ms, timing.total_ms) == (500, 500, 2_000)
+
+
+def test_usage_is_estimated_where_the_provider_did_not_count() -> None:
+    """Nine characters in and fifty out, four to a token, rounded up."""
+    usage = ended(begun(), [WHOLE], "stop").usage
+    assert (usage.input_tokens, usage.output_tokens, usage.total_tokens, usage.estimated) == (3, 13, 16, True)
+
+
+def test_a_time_out_says_its_phase() -> None:
+    """The terminal of a time-out carries the phase and that a retry may help."""
+    extraction = begun()
+    extraction.end(extraction.ending(State.FAILED, ProviderTimeout("silent", phase="idle")), 12.0)
+    assert isinstance(extraction.terminal, Failed)
+    error = extraction.terminal.error
+    assert (error.code, error.phase, error.retryable) == ("provider_timeout", "idle", True)
+
+
+ALLOWED = {
+    (State.QUEUED, State.RUNNING),
+    (State.QUEUED, State.FAILED),
+    (State.QUEUED, State.CANCELLED),
+    (State.RUNNING, State.COMPLETED),
+    (State.RUNNING, State.INCOMPLETE),
+    (State.RUNNING, State.FAILED),
+    (State.RUNNING, State.CANCELLED),
+}
+
+
+@pytest.mark.parametrize(("before", "after"), [*product(State, State)], ids=str)
+def test_every_pair_of_states(before: State, after: State) -> None:
+    """Invariant 1: the state moves only as the table says; what has ended stays."""
+    extraction = Extraction(ITEM, epoch="e", limits=LIMITS, created_s=0.0)
+    extraction.state = before
+    if (before, after) in ALLOWED:
+        extraction._move(after)
+        assert extraction.state is after
+    else:
+        with pytest.raises(RuntimeError):
+            extraction._move(after)
+        assert extraction.state is before
+
+
+def test_there_is_one_terminal() -> None:
+    """Invariant 1: a second ending is refused and leaves the first."""
+    extraction = begun()
+    terminal = ended(extraction, [WHOLE], "stop")
+    with pytest.raises(RuntimeError):
+        extraction.end(Ending(State.FAILED, "", error=Internal("late")), 13.0)
+    assert extraction.terminal is terminal
+    assert extraction.document.rev == terminal.rev
