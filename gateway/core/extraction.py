@@ -27,6 +27,9 @@ __all__ = ["Clocks", "Ending", "Extraction", "State"]
 _CHARS_PER_TOKEN = 4
 """For estimates where the provider did not count; about right for English JSON."""
 
+_STEP_CHARS = 4_096
+"""A longer delta makes several revisions, so that what one step holds is bounded."""
+
 _WHITESPACE_ALLOWANCE = 4
 """Text may be so many times longer than the largest value: some models indent, some never stop writing spaces."""
 
@@ -168,8 +171,10 @@ class Extraction:
         if self._clocks.first_delta_s is None:
             self._clocks.first_delta_s = now_s
         self._counts.output_chars += len(text)
-        operations = self._parser.feed(text)
-        return bool(operations) and self._publish(operations)
+        has_changed = False
+        for start in range(0, len(text), _STEP_CHARS):
+            has_changed = self._step(text[start : start + _STEP_CHARS]) or has_changed
+        return has_changed
 
     def count(self, input_tokens: int, output_tokens: int) -> None:
         """Take the provider's own count of tokens."""
@@ -258,6 +263,14 @@ class Extraction:
         prefix = f"/{self._schema.wrapper}" if self._growth.is_wrapped else ""
         pointers = [pointer for pointer in self._parser.open_pointers if f"{pointer}/".startswith(f"{prefix}/")]
         return [pointer.removeprefix(prefix) for pointer in pointers] or [""]
+
+    def _step(self, text: str) -> bool:
+        try:
+            operations = self._parser.feed(text)
+        except GatewayError:
+            self._publish(self._parser.taken())
+            raise
+        return self._publish(operations)
 
     def _publish(self, operations: list[Operation]) -> bool:
         has_changed = self.document.publish(self._growth.shaped(operations))

@@ -7,7 +7,7 @@
 
 import msgspec
 
-from gateway.core.pointer import JsonValue, split
+from gateway.core.pointer import JsonValue, index_of, split
 
 __all__ = ["GrowingValue", "encoded_size", "fresh"]
 
@@ -127,7 +127,7 @@ class GrowingValue:
         elif kind == "add":
             self._insert(container, token, value)
         else:
-            index = _index(token, len(container) - 1)
+            index = index_of(token, len(container) - 1)
             self.encoded_bytes += encoded_size(value) - encoded_size(container[index])
             container[index] = fresh(value)
 
@@ -142,7 +142,7 @@ class GrowingValue:
         members[key] = fresh(value)
 
     def _insert(self, items: list[JsonValue], token: str, value: JsonValue) -> None:
-        index = len(items) if token == "-" else _index(token, len(items))  # noqa: S105
+        index = len(items) if token == "-" else index_of(token, len(items))  # noqa: S105
         self.encoded_bytes += encoded_size(value) + bool(items)
         items.insert(index, fresh(value))
 
@@ -152,7 +152,7 @@ class GrowingValue:
             self.encoded_bytes -= encoded_size(token) + 1 + encoded_size(container[token])
             del container[token]
         else:
-            index = _index(token, len(container) - 1)
+            index = index_of(token, len(container) - 1)
             self.encoded_bytes -= encoded_size(container[index])
             del container[index]
         self.encoded_bytes -= bool(container)
@@ -181,15 +181,5 @@ def _step(place: JsonValue, token: str) -> JsonValue:
     if isinstance(place, dict):
         return place[token]
     if isinstance(place, list):
-        return place[_index(token, len(place) - 1)]
+        return place[index_of(token, len(place) - 1)]
     raise LookupError(f"nothing stands below a {type(place).__name__}")
-
-
-def _index(token: str, most: int) -> int:
-    """Return an array index (RFC 6901 §4): digits without a leading zero, at most `most`."""
-    if not (token.isascii() and token.isdecimal()) or (token[0] == "0" and token != "0"):  # noqa: S105
-        raise LookupError(f"not an array index: {token!r}")
-    index = int(token)
-    if index > most:
-        raise IndexError(f"index {index} is beyond {most}")
-    return index

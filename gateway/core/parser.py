@@ -25,6 +25,9 @@ __all__ = ["MAX_DEPTH", "ParseError", "Parser", "Repair"]
 MAX_DEPTH = 256
 """Containers inside containers; encoders and patch libraries recurse, and stop working at about 500."""
 
+MAX_POINTER_CHARS = 4_096
+"""Of a container's pointer: every operation below carries it, so a long key would be paid for again and again."""
+
 _LITERALS: dict[str, tuple[str, JsonValue]] = {"t": ("true", True), "f": ("false", False), "n": ("null", None)}
 
 Container: TypeAlias = dict[str, JsonValue] | list[JsonValue]
@@ -147,6 +150,10 @@ class Parser:
         except (ParseError, OutputTooLarge) as error:
             self._error = error
             raise
+        return self.taken()
+
+    def taken(self) -> list[Operation]:
+        """Return what grew and has not been returned: after an error, what came before it."""
         operations, self._operations = self._operations, []
         return operations
 
@@ -170,8 +177,7 @@ class Parser:
         except ParseError as error:
             self._error = error
             raise
-        operations, self._operations = self._operations, []
-        return operations
+        return self.taken()
 
     def _read(self, text: str) -> None:
         position, length = 0, len(text)
@@ -369,6 +375,9 @@ class Parser:
         if len(self._frames) >= self._max_depth:
             raise ParseError(f"expected at most {self._max_depth} levels, got more", self.offset + position)
         self._enter(position)
+        if len(self._pointer) > MAX_POINTER_CHARS:
+            expected = f"expected pointers of at most {MAX_POINTER_CHARS} characters"
+            raise ParseError(f"{expected}, got a longer one", self.offset + position)
         self._grow(container, opened=True)
         self._frames.append(_Frame(container, self._pointer))
         self._state = state

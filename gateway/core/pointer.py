@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from gateway.core.values import JsonValue
 
-__all__ = ["JsonValue", "append", "escape", "join", "resolve", "split", "unescape"]
+__all__ = ["JsonValue", "append", "escape", "index_of", "join", "resolve", "split", "unescape"]
 
 
 def escape(token: str) -> str:
@@ -58,3 +58,17 @@ def resolve(value: JsonValue, pointer: str) -> JsonValue:
 def _is_index(digits: str) -> bool:
     """Digits only, without a leading zero (RFC 6901 §4), and few enough to be a position."""
     return digits.isascii() and digits.isdigit() and len(digits) < 16 and (digits == "0" or digits[0] != "0")
+
+
+def index_of(token: str, most: int) -> int:
+    """Return an array index (RFC 6901 §4): digits without a leading zero, at most `most`.
+
+    Raises:
+        LookupError: it is not, or beyond that.
+    """
+    if not (token.isascii() and token.isdecimal()) or (token[0] == "0" and token != "0"):  # noqa: S105
+        raise LookupError(f"not an array index: {token!r}")
+    index = int(token)
+    if index > most:
+        raise IndexError(f"index {index} is beyond {most}")
+    return index

@@ -10,8 +10,8 @@ from typing import Any
 
 import rfc8785
 
-from gateway.core.growing import GrowingValue
 from gateway.core.pointer import JsonValue
+from gateway.core.sharing import SharedValue
 
 __all__ = ["Receipt", "Replica", "digest"]
 
@@ -48,13 +48,13 @@ class Replica:
         self.epoch: str | None = None
         self.rev: int | None = None
         self.terminal: Mapping[str, Any] | None = None
-        self._growing = GrowingValue(None)
+        self._shared = SharedValue(None)
         self._has_gap = False
 
     @property
     def value(self) -> JsonValue:
-        """The value at `rev`, live; after a reset the old one, until the new one comes."""
-        return self._growing.value
+        """The value at `rev`, which never changes itself; after a reset the old one, until the new one comes."""
+        return self._shared.value
 
     @property
     def position(self) -> dict[str, JsonValue] | None:
@@ -87,7 +87,7 @@ class Replica:
         if self.rev is not None and frame["rev"] <= self.rev:
             return Receipt.DROPPED
         self.epoch, self.rev = frame["epoch"], frame["rev"]
-        self._growing = GrowingValue(frame["value"])
+        self._shared = SharedValue(frame["value"])
         return Receipt.APPLIED
 
     def _take_patch(self, frame: Mapping[str, Any]) -> Receipt:
@@ -98,10 +98,9 @@ class Replica:
         if frame["from"] != self.rev:
             return self._gap()
         try:
-            for operation in frame["ops"]:
-                self._growing.apply(operation["op"], operation["path"], operation.get("value"))
+            self._shared.apply((change["op"], change["path"], change.get("value")) for change in frame["ops"])
         except (LookupError, TypeError, ValueError):
-            self.rev = None  # it does not fit, so our value is not what it should be
+            self.rev = None  # it does not fit: our value is not what it should be
             return self._gap()
         self.rev = frame["rev"]
         return Receipt.APPLIED

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import product
 from typing import Literal
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from gateway.core.document import Encoding, View
 from gateway.core.extraction import Ending, Extraction, State
+from gateway.core.lexical import ParseError
 from gateway.core.limits import Limits
 from gateway.core.messages import Cancelled, Completed, Failed, Incomplete, Terminal
 from gateway.core.parser import MAX_DEPTH
@@ -357,3 +359,23 @@ def test_there_is_one_terminal() -> None:
         extraction.end(Ending(State.FAILED, "", error=Internal("late")), 13.0)
     assert extraction.terminal is terminal
     assert extraction.document.rev == terminal.rev
+
+
+def test_a_long_delta_makes_several_revisions() -> None:
+    """What one step holds is bounded, however much text a provider sends at once."""
+    extraction = Extraction(Schema.from_json({}, limits=Limits()), epoch="e", limits=Limits(), created_s=0)
+    extraction.start(0)
+    extraction.feed(json.dumps(["x" * 1_000] * 20), 0)
+    assert 5 <= extraction.document.rev <= 6
+    assert extraction.document.value == ["x" * 1_000] * 20
+
+
+def test_what_came_before_an_error_is_shown_however_the_text_is_cut() -> None:
+    """A delta that stops being JSON in its middle grows the value up to there."""
+    for pieces in (['{"a": 1, x'], list('{"a": 1, x')):
+        extraction = Extraction(Schema.from_json({}, limits=Limits()), epoch="e", limits=Limits(), created_s=0)
+        extraction.start(0)
+        with suppress(ParseError):
+            for piece in pieces:
+                extraction.feed(piece, 0)
+        assert extraction.document.value == {"a": 1}

@@ -342,3 +342,11 @@ def test_errors_are_the_gateway_s_own() -> None:
     error = refusal(lambda: Parser().feed('{"a" 1}'))
     assert isinstance(error, InvalidOutput)
     assert error.message == "expected a colon, got '1' at offset 5"
+
+
+def test_a_long_pointer_is_refused_where_something_opens_below_it() -> None:
+    """Every operation carries its pointer: a long key is free for a scalar, and too dear for a container."""
+    key = "k" * 4_100
+    assert Parser().feed(json.dumps({key: 1}))
+    with pytest.raises(ParseError, match="pointers of at most 4096 characters"):
+        Parser().feed(json.dumps({key: {"a": 1}}))

@@ -189,3 +189,12 @@ def test_no_digest_of_what_is_no_double(value: Any) -> None:
     """What JSON numbers as doubles cannot hold is refused."""
     with pytest.raises(ValueError, match="double"):
         digest(value)
+
+
+def test_a_patch_that_does_not_fit_leaves_the_value_as_it_was() -> None:
+    """Half a patch is never shown: the old value stays until the server answers the new watch."""
+    replica = Replica()
+    replica.take({"type": "snapshot", "epoch": "e", "rev": 1, "value": {"a": 1}})
+    changes = [{"op": "add", "path": "/b", "value": 2}, {"op": "replace", "path": "/x", "value": 3}]
+    assert replica.take({"type": "patch", "from": 1, "rev": 2, "ops": changes}) is Receipt.GAP
+    assert (replica.value, replica.position) == ({"a": 1}, None)
