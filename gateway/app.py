@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -38,6 +39,7 @@ __all__ = ["Gateway"]
 T = TypeVar("T", bound=type[Any])
 
 _HEARTBEAT_S = 15.0
+_LAST_WORDS_S = 0.5  # for runs to come to their ending when the gateway is closed
 
 _CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
@@ -143,7 +145,7 @@ class Gateway:
         """End every run and let go of the provider; called by the application's shutdown where it has one."""
         for run in self.hub.running():
             run.shut_down()
-        await self.tasks.close()
+        await self.tasks.close(patience_s=_LAST_WORDS_S)
         await self.provider.close()
 
     def _new_app(self) -> Starlette:
@@ -169,9 +171,9 @@ class Gateway:
             Route("/livez", _livez),
             Route("/readyz", self._readyz),
             WebSocketRoute("/v1/ws", handshake),
-            Mount("/static", _Guarded(StaticFiles(directory=static))),
+            Mount("/static", StaticFiles(directory=static)),
         ]
-        return Starlette(routes=routes, lifespan=self._lifespan)
+        return Starlette(routes=routes, middleware=[Middleware(_Guarded)], lifespan=self._lifespan)
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncGenerator[None]:
@@ -208,7 +210,7 @@ class _Guarded:
                 _guard(MutableHeaders(scope=message))
             await send(message)
 
-        await self._app(scope, receive, guarded_send)
+        await self._app(scope, receive, guarded_send if scope["type"] == "http" else send)
 
 
 def _guard(headers: MutableHeaders) -> None:
@@ -221,9 +223,7 @@ def _guard(headers: MutableHeaders) -> None:
 
 def _page(path: Path) -> Callable[[Request], Any]:
     async def page(_: Request) -> Response:
-        response = FileResponse(path)
-        _guard(response.headers)
-        return response
+        return FileResponse(path)
 
     return page
 

@@ -124,7 +124,10 @@ def _serve(parsed: argparse.Namespace) -> int:
     gateway.settings = settings
     gateway.settings.check()
     _say(f"gateway: {gateway.choice.reason}", 0)
-    serve(gateway, lambda address: _say(f"gateway: {address}", 0))
+    try:
+        serve(gateway, lambda address: _say(f"gateway: {address}", 0))
+    except SystemExit:  # it could not listen, and the log says why
+        return 1
     return 0
 
 

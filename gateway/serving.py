@@ -88,7 +88,7 @@ class _WebSocket(WebSocketsSansIOProtocol):
     async def run_asgi(self) -> None:
         await super().run_asgi()
         if not self.disconnected:
-            self._end_in(self.close_timeout)
+            self._end_in(self.close_timeout if self.close_sent else _LAST_WORDS_S)
 
     def keepalive_timeout(self) -> None:
         super().keepalive_timeout()

@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import fields
 from ipaddress import ip_address
+from math import inf
 from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
@@ -95,6 +96,6 @@ def limits_from(environment: Mapping[str, str] | None = None) -> Limits:
         name = names[str(error.errors()[0]["loc"][0])]
         raise SettingsError(f"{name}: expected a number, got {environment[name]!r}") from None
     for name in given:
-        if getattr(limits, name) <= 0:
+        if not 0 < getattr(limits, name) < inf:
             raise SettingsError(f"{names[name]}: expected a number above zero, got {environment[names[name]]!r}")
     return limits

@@ -32,8 +32,10 @@ class Tasks:
         task.add_done_callback(self._done)
         return task
 
-    async def close(self) -> None:
-        """Cancel every task and wait until all have ended."""
+    async def close(self, *, patience_s: float = 0) -> None:
+        """Give every task that long to end by itself, cancel the others, and wait until all have ended."""
+        if self._tasks and patience_s:
+            await asyncio.wait(self._tasks, timeout=patience_s)
         tasks = list(self._tasks)
         for task in tasks:
             task.cancel()

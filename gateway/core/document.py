@@ -156,6 +156,7 @@ class Document:
         """Keep only the value; every later update is a snapshot."""
         self._before = _Step((), self._written, self._open_bytes)
         self._tail.clear()
+        self._updates.clear()
 
     def update(self, view: View, since: int | None = None) -> Update:
         """Return the encoded update from a revision to now.

@@ -133,6 +133,13 @@ class FakeOpenAI:
         """The requests for chat completions, in order."""
         return [request for request in self.requests if request.path.endswith("/chat/completions")]
 
+    def reset(self) -> None:
+        """Forget every request, and what was to be answered."""
+        self.requests.clear()
+        self._queue.clear()
+        self._route = lambda request: None
+        self.default = Reply()
+
     def reply(self, *replies: Reply) -> None:
         """Queue replies for the next requests."""
         self._queue.extend(replies)

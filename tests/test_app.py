@@ -1,0 +1,156 @@
+"""The application as a whole: extractors, page, probes, mounting, closing."""
+
+import asyncio
+import re
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx2
+import pytest
+from pydantic import BaseModel
+from starlette.applications import Starlette
+from starlette.routing import Mount
+from starlette.types import ASGIApp
+
+import gateway as package
+from gateway.app import Gateway
+from gateway.ports import Finish, Mode
+from gateway.providers.scripted import Gate, ScriptedProvider
+from gateway.settings import Settings
+from gateway.version import __version__
+from tests.fakes.client import greeted
+from tests.fakes.gateways import opened
+from tests.fakes.transport import joined
+
+pytestmark = pytest.mark.anyio
+
+SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+PROVIDER = ScriptedProvider(['{"a": "x"}', Finish("stop")])
+
+
+@asynccontextmanager
+async def browser(app: ASGIApp) -> AsyncGenerator[httpx2.AsyncClient]:
+    """Give an HTTP client of an application."""
+    transport = httpx2.ASGITransport(app=app)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        yield client
+
+
+@pytest.mark.parametrize("path", ["/", "/static/page/main.js", "/static/style.css", "/static/nothing.js"])
+async def test_every_page_and_file_is_guarded(path: str) -> None:
+    """Nothing that is not ours can run, load, frame or be sniffed."""
+    async with opened(PROVIDER) as gateway, browser(gateway.app) as client:
+        headers = (await client.get(path)).headers
+    policy = headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "script-src 'self'" in policy
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
+
+
+async def test_the_page_needs_nothing_the_policy_forbids() -> None:
+    """No inline script or style, no address that is not relative."""
+    async with opened(PROVIDER) as gateway, browser(gateway.app) as client:
+        page = (await client.get("/")).text
+    assert not re.search(r"<style|style=|\son\w+=|<script(?![^>]*\ssrc=)", page)
+    assert all(not re.match(r"/|\w+:", link) for link in re.findall(r'(?:src|href)="([^"]*)"', page))
+
+
+async def test_probes() -> None:
+    """Alive is alive; ready says how full, and 503 when it is."""
+    async with opened(PROVIDER, max_connections=1) as gateway, browser(gateway.app) as client:
+        alive, ready = await client.get("/livez"), await client.get("/readyz")
+        async with joined(gateway.app) as socket:
+            await greeted(socket)
+            full = await client.get("/readyz")
+    assert (alive.status_code, ready.status_code, full.status_code) == (200, 200, 503)
+    assert ready.json() == {"ready": True, "provider": "scripted", "connections": 0}
+    assert full.json() == {"ready": False, "provider": "scripted", "connections": 1}
+
+
+async def test_other_paths_and_files() -> None:
+    """There is nothing else, and no way out of the folder."""
+    async with opened(PROVIDER) as gateway, browser(gateway.app) as client:
+        for path in ("/nothing", "/static/../gateway/app.py", "/static/%2e%2e/gateway/app.py", "/v1/ws", "/static"):
+            assert (await client.get(path)).status_code in {404, 405, 307}
+
+
+async def test_mounted_under_a_path() -> None:
+    """The page, its files and the WebSocket work below it."""
+    async with opened(PROVIDER) as gateway:
+        outer = Starlette(routes=[Mount("/below", gateway.app)])
+        async with browser(outer) as page:
+            statuses = [(await page.get(path)).status_code for path in ("/below/", "/below/static/style.css", "/livez")]
+        async with joined(outer, path="/below/v1/ws") as socket:
+            client = await greeted(socket)
+            await client.finish(watch := await client.extract("a", schema=SCHEMA, input="x"))
+    assert (statuses, watch.value) == ([200, 200, 404], {"a": "x"})
+
+
+async def test_an_extractor_of_a_pydantic_model() -> None:
+    """The decorator gives the model back; clients find it under its name and get what it validates."""
+    async with opened(PROVIDER, settings={"inline_schemas": None}) as gateway:
+
+        @gateway.extractor(instructions="Do it.", model="m", mode="json", example="text")
+        class Thing(BaseModel):
+            """What it is.
+
+            More.
+            """
+
+            a: str
+            b: int = 5
+
+        async with joined(gateway.app) as socket:
+            client = await greeted(socket)
+            await client.finish(watch := await client.extract("a", extractor="thing", input="x"))
+            refused = await client.ask(type="extract", id="b", schema=SCHEMA, input="x")
+    (told,) = client.welcome["extractors"]
+    assert (told["name"], told["description"], told["example"]) == ("thing", "What it is.", {"input": "text"})
+    assert (client.welcome["inline_schemas"], refused["code"]) == (False, "forbidden")
+    assert (watch.value, Thing(a="x").model_dump()) == ({"a": "x", "b": 5}, {"a": "x", "b": 5})
+    assert (PROVIDER.requests[-1].model, PROVIDER.requests[-1].mode) == ("m", Mode.JSON)
+
+
+def test_an_extractor_that_cannot_be() -> None:
+    """A name is given once; a mode is one of those there are."""
+    gateway = Gateway(provider=PROVIDER, settings=Settings())
+    gateway.extractor(name="a")(BaseModel)
+    with pytest.raises(ValueError, match="'a' is registered already"):
+        gateway.extractor(name="a")(BaseModel)
+    with pytest.raises(ValueError, match="'md_json' is not a valid Mode"):
+        gateway.extractor(name="b", mode="md_json")(BaseModel)
+
+
+async def test_closing_ends_what_runs_and_says_so() -> None:
+    """Watchers hear that they may try again; nothing of the run is left."""
+    provider = ScriptedProvider(['{"a": "x', Gate(asyncio.Event())])
+    async with opened(provider) as gateway, joined(gateway.app) as socket:
+        client = await greeted(socket)
+        watch = await client.extract("a", schema=SCHEMA, input="x", interval_ms=0)
+        await client.reach(1, watch)
+        await gateway.close()
+        await client.finish(watch)
+        assert (provider.open_streams, gateway.hub.running()) == (0, [])
+    error: dict[str, Any] = (watch.terminal or {})["error"]
+    assert (error["code"], error["retryable"]) == ("shutting_down", True)
+
+
+async def test_the_lifespan_closes() -> None:
+    """An application that runs lifespans needs nothing more."""
+    provider = ScriptedProvider([Gate(asyncio.Event())])
+    async with opened(provider) as gateway:
+        async with gateway.app.router.lifespan_context(gateway.app), joined(gateway.app) as socket:
+            client = await greeted(socket)
+            await client.extract("a", schema=SCHEMA, input="x")
+        assert (gateway.hub.running(), len(gateway.tasks)) == ([], 0)
+
+
+def test_the_package_shows_the_gateway() -> None:
+    """And its version; nothing else."""
+    assert package.Gateway is Gateway
+    assert package.__version__ == __version__
+    with pytest.raises(AttributeError):
+        _ = package.Nothing  # type: ignore[attr-defined]

@@ -1,0 +1,394 @@
+"""One test per attack: from a client, and from a model."""
+
+import asyncio
+import json
+import logging
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.frames import Frame, Opcode
+from websockets.typing import Subprotocol
+
+from gateway.ports import Finish, Refusal, Text
+from gateway.providers.scripted import Gate, Script, ScriptedProvider
+from tests.fakes.client import CheckedWatch, Client, connected, greeted
+from tests.fakes.gateways import document_of, gateway_with, opened, served
+from tests.fakes.transport import Closed, joined
+
+pytestmark = pytest.mark.anyio
+
+ANYTHING: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": True}
+OK: Script = ['{"a": 1}', Finish("stop")]
+
+
+async def answer_to(text: str, **limits: Any) -> dict[str, Any]:
+    """Send one frame, make sure that the session goes on, and return the answer."""
+    async with opened(ScriptedProvider(OK), **limits) as gateway, joined(gateway.app) as socket:
+        client = await greeted(socket)
+        await socket.send_text(text)
+        answer = await client.hear()
+        assert await client.ask(type="ping", nonce="still there") == {"type": "pong", "nonce": "still there"}
+        await client.finish(await client.extract("next", schema=ANYTHING, input="x"))
+    return answer
+
+
+async def written(*pieces: str, **limits: Any) -> CheckedWatch:
+    """Return the checked watch of an extraction whose model writes this."""
+    provider = ScriptedProvider([*pieces, Finish("stop")])
+    async with opened(provider, **limits) as gateway, joined(gateway.app) as socket:
+        client = await greeted(socket)
+        await client.finish(watch := await client.extract("a", schema=ANYTHING, input="x", interval_ms=0))
+        assert await client.ask(type="ping") == {"type": "pong"}
+    return watch
+
+
+def error_of(watch: CheckedWatch) -> str:
+    """Return the code a failed extraction ended with."""
+    assert watch.terminal is not None
+    assert watch.terminal["type"] == "failed"
+    return str(watch.terminal["error"]["code"])
+
+
+async def turns(count: int) -> None:
+    """Let everything else have that many turns of the loop."""
+    for _ in range(count):
+        await asyncio.sleep(0)
+
+
+# From a client
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"a":' * 50_000,
+        '{"type": "ping", "nonce": ' + "[" * 64 + "]" * 64 + "}",
+        '{"type": "ping", "nonce": NaN}',
+        '{"type": "ping", "nonce": Infinity}',
+        '{"type": "ping", "nonce": 1e999}',
+        '{"type": "ping", "nonce": 1' + "0" * 5_000 + "}",
+        '{"type": "ping", "nonce": "\\ud800"}',
+        '{"type": "ping", "nonce": "\ud800"}',
+        '{"type": "ping", "nonce": "\x00"}',
+        '{"type": "ping",}',
+        "{'type': 'ping'}",
+        '{"type": "ping"} {}',
+        '"ping"',
+        "[]",
+        "null",
+        "",
+        "\ufeff{}",
+    ],
+)
+async def test_text_that_is_no_message(text: str) -> None:
+    """Deep, huge, not a number, half a character, no object: `bad_request`, and the session goes on."""
+    answer = await answer_to(text)
+    assert (answer["type"], answer["code"]) == ("error", "bad_request")
+
+
+async def test_an_integer_beyond_64_bits_is_given_back_exactly() -> None:
+    """No rounding, no crash."""
+    nonce = 10**40
+    assert await answer_to(json.dumps({"type": "ping", "nonce": nonce})) == {"type": "pong", "nonce": nonce}
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        {"type": "x" * 200_000},
+        {"type": "ping", "x" * 200_000: 1},
+        {"type": "unwatch", "id": "x" * 200_000},
+        {"type": "watch", "id": "a", "extraction": "x", "from": "x" * 200_000},
+        {"type": "watch", "id": "a", "extraction": "x", "encoding": "x" * 200_000},
+        {"type": "extract", "id": "a", "extractor": "x" * 200_000, "input": "x"},
+        {"type": "extract", "id": "a", "schema": {"type": "x" * 60_000}, "input": "x"},
+        {"type": "extract", "id": "a", "schema": {"x" * 60_000: {"$ref": "x"}, "$ref": "y" * 1000}, "input": "x"},
+    ],
+)
+async def test_an_answer_is_never_as_long_as_what_it_answers(message: dict[str, Any]) -> None:
+    """What came is quoted in a few words."""
+    answer = await answer_to(json.dumps(message))
+    assert (answer["type"], len(json.dumps(answer)) < 2_000) == ("error", True)
+
+
+@pytest.mark.parametrize(
+    ("schema", "code"),
+    [
+        ({"type": "object", "description": "x" * 70_000}, "schema_too_complex"),
+        ({"$defs": {"a": {"allOf": [{"$ref": "#/$defs/a"}]}}, "$ref": "#/$defs/a"}, None),
+        ({"type": "string", "pattern": "(a+)+$"}, None),
+        ({"type": "string", "pattern": "(?=a)"}, "schema_invalid"),
+        ({"type": "string", "pattern": "("}, "schema_invalid"),
+        (1e300, "schema_invalid"),
+        (None, "schema_invalid"),
+        ([], "schema_invalid"),
+    ],
+    ids=["long", "circular", "slow pattern", "look-ahead", "no pattern", "number", "null", "array"],
+)
+async def test_a_hostile_schema(schema: Any, code: str | None) -> None:
+    """It is refused with a code, or harmless; never slow, never a crash."""
+    async with (
+        opened(ScriptedProvider(['{"a": "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab"}', Finish("stop")])) as gateway,
+        joined(gateway.app) as socket,
+        asyncio.timeout(2),
+    ):
+        client = await greeted(socket)
+        await client.say(type="extract", id="a", schema=schema, input="x")
+        answer = await client.hear()
+        await client.ask(type="ping")
+    assert answer.get("code") == code if code else answer["type"] in {"started", "error"}
+
+
+async def test_doubling_schemas_are_counted_and_not_expanded() -> None:
+    """Each level refers twice to the one below: refused as too complex, at once."""
+    levels = {f"l{n}": {"allOf": [{"$ref": f"#/$defs/l{n + 1}"}] * 2} for n in range(26)}
+    schema = {"$defs": {**levels, "l26": {"type": "object"}}, "$ref": "#/$defs/l0"}
+    async with asyncio.timeout(2):
+        answer = await answer_to(json.dumps({"type": "extract", "id": "a", "schema": schema, "input": "x"}))
+    assert answer["code"] == "schema_too_complex"
+
+
+async def test_a_flood_of_pings_by_one_who_reads() -> None:
+    """Everyone is answered, in order; nothing piles up."""
+    async with opened(ScriptedProvider(OK)) as gateway, joined(gateway.app) as socket:
+        client = await greeted(socket)
+        for number in range(5_000):
+            await client.say(type="ping", nonce=number)
+        assert [(await client.hear())["nonce"] for _ in range(5_000)] == list(range(5_000))
+
+
+async def test_a_flood_of_pings_by_one_who_does_not_read() -> None:
+    """The control lane is bounded: the connection is ended, others do not notice."""
+    async with (
+        opened(ScriptedProvider(OK), send_stall_s=0.02) as gateway,
+        joined(gateway.app) as bystander,
+        joined(gateway.app) as flooder,
+    ):
+        other, client = await greeted(bystander), await greeted(flooder)
+        flooder.reading.clear()
+        for number in range(1_000):
+            await client.say(type="ping", nonce=number)
+        await flooder.ended.wait()
+        assert (len(gateway.heartbeat), await other.ask(type="ping")) == (1, {"type": "pong"})
+
+
+async def test_a_late_reader_of_a_flood_is_told_why() -> None:
+    """4413 behind what was on its way."""
+    async with opened(ScriptedProvider(OK)) as gateway, joined(gateway.app) as socket:
+        client = await greeted(socket)
+        socket.reading.clear()
+        for number in range(1_000):
+            await client.say(type="ping", nonce=number)
+        await socket.blocked.wait()
+        await turns(1_000)
+        socket.reading.set()
+        with pytest.raises(Closed) as closed:
+            await client.finish(CheckedWatch("never", "patch"))
+    assert closed.value.code == 4413
+
+
+@asynccontextmanager
+async def deaf_client(provider: ScriptedProvider, **limits: Any) -> AsyncGenerator[tuple[Any, Any]]:
+    """Give a real connection that reads nothing, and the server's side of it; the server then stops, in time."""
+    async with asyncio.timeout(4), served(gateway_with(provider, **limits)) as gateway:
+        address = gateway.url.replace("http://", "ws://") + "/v1/ws"
+        socket = await connect(address, subprotocols=[Subprotocol("extraction.v1")], proxy=None)
+        socket.transport.pause_reading()
+        (protocol,) = (each for each in gateway.server.server_state.connections if hasattr(each, "writable"))
+        yield socket, protocol
+    socket.transport.abort()
+
+
+async def test_a_flood_of_websocket_pings_by_one_who_does_not_read() -> None:
+    """The server stops reading them instead of keeping its answers: what it holds stays small."""
+    async with deaf_client(ScriptedProvider(OK)) as (socket, protocol):
+        flood = Frame(Opcode.PING, b"x" * 125).serialize(mask=True) * 1_000
+        while protocol.writable.is_set():
+            socket.transport.write(flood)
+            await asyncio.sleep(0)
+        await turns(100)
+        assert protocol.transport.get_write_buffer_size() < 1 << 20
+
+
+def endless() -> ScriptedProvider:
+    """Return a provider that writes more than any socket holds."""
+    return ScriptedProvider(['{"a": "', *["x" * 50_000] * 20, Gate(asyncio.Event())])
+
+
+def called(protocol: Any, name: str) -> asyncio.Event:
+    """Return an event that is set once a method has been called."""
+    event, method = asyncio.Event(), getattr(protocol, name)
+
+    def call(*arguments: Any) -> None:
+        method(*arguments)
+        event.set()
+
+    setattr(protocol, name, call)
+    return event
+
+
+async def stall(socket: Any, protocol: Any) -> None:
+    """Ask for so much that the server's buffer is full."""
+    full = called(protocol, "pause_writing")
+    await socket.send('{"type": "hello"}')
+    asked = {"type": "extract", "schema": ANYTHING, "input": "x", "interval_ms": 0, "encoding": "snapshot"}
+    for number in range(16):
+        await socket.send(json.dumps({**asked, "id": f"w{number}"}))
+    await full.wait()
+
+
+async def test_a_peer_that_does_not_read_is_really_dropped() -> None:
+    """The connection is gone, not only closed: nothing of it waits in a buffer for ever."""
+    async with deaf_client(endless(), send_stall_s=0.05) as (socket, protocol):
+        await stall(socket, protocol)
+        await called(protocol, "connection_lost").wait()
+        assert protocol.disconnected
+
+
+async def test_a_peer_that_does_not_read_does_not_hold_up_the_end(caplog: pytest.LogCaptureFixture) -> None:
+    """The server stops within its time, and has nothing to complain about."""
+    async with deaf_client(endless()) as (socket, protocol):
+        await stall(socket, protocol)
+        began_s = time.monotonic()
+    assert time.monotonic() - began_s < 2
+    assert [record for record in caplog.records if record.levelno > logging.INFO] == []
+
+
+async def test_ids_that_look_like_something_else() -> None:
+    """A new line, markup, nothing, too long: refused; they are never echoed as an id."""
+    for id_ in ("a\n", "a\nb", "<b>", "", "x" * 65, "é", "a b", 5, None, ["a"]):
+        answer = await answer_to(json.dumps({"type": "extract", "id": id_, "schema": ANYTHING, "input": "x"}))
+        assert (answer["code"], answer.get("id"), answer["param"]) == ("bad_request", None, "id")
+
+
+async def test_many_keys_and_ids_leave_nothing_behind() -> None:
+    """What ended long ago is forgotten: extractions beyond what is retained cannot be found again."""
+    async with opened(ScriptedProvider(OK), retained_extractions=3) as gateway, joined(gateway.app) as socket:
+        client = await greeted(socket)
+        watches = []
+        for number in range(10):
+            watches.append(await client.extract(f"w{number}", schema=ANYTHING, input="x", key=f"k{number}"))
+            await client.finish(watches[-1])
+        answers = [await client.ask(type="watch", id=f"v{w.id}", extraction=w.extraction) for w in watches[:7]]
+        again = await client.extract("again", schema=ANYTHING, input="x", key="k0")
+        await client.finish(again)
+    assert [answer["code"] for answer in answers] == ["not_found"] * 7
+    assert (again.opening or {})["deduplicated"] is False
+
+
+# From a model
+
+
+async def test_duplicate_keys() -> None:
+    """The last one counts, as json.loads has it, and the terminal says so."""
+    watch = await written('{"a": [1, 2], "b": ', '1, "a": ', '"tw', 'o"}')
+    assert watch.value == json.loads('{"a": [1, 2], "b": 1, "a": "two"}')
+    assert (watch.terminal or {})["repairs"] == [{"kind": "duplicate_key", "offset": 27}]
+
+
+async def test_keys_that_mean_something_elsewhere() -> None:
+    """`__proto__`, an empty key, pointers' own characters: ordinary members."""
+    text = '{"__proto__": {"x": 1}, "": 1, "a/b": {"~": 2}, "~1": [3], "constructor": null, "0": 0, "-": "-"}'
+    watch = await written(*text)
+    assert watch.value == json.loads(text)
+
+
+async def test_nesting_without_end() -> None:
+    """Ten thousand levels are no value; what is shown stays small enough for any client."""
+    assert error_of(await written('{"a":' * 10_000)) == "invalid_output"
+    assert error_of(await written('{"a":', *["["] * 300)) == "invalid_output"
+
+
+@pytest.mark.parametrize("text", ['{"a": ' + "9" * 1_000_000, '{"a": 1e400}', '{"a": -1e400}', '{"a": NaN}'])
+async def test_numbers_that_no_double_holds(text: str) -> None:
+    """They are invalid output, whole or in pieces."""
+    assert error_of(await written(text)) == "invalid_output"
+    if len(text) < 100:
+        assert error_of(await written(*text)) == "invalid_output"
+
+
+async def test_integers_beyond_64_bits() -> None:
+    """They are shown as they are, and the digest takes them as doubles."""
+    watch = await written('{"a": 1', "0" * 30, "}")
+    assert ((watch.terminal or {})["type"], watch.value) == ("completed", {"a": 10**30})
+
+
+async def test_half_characters() -> None:
+    """A lone surrogate becomes U+FFFD: every frame can be sent, every digest computed."""
+    watch = await written('{"a": "\\ud83d', '\\ud83d\\ude00 \\ude00"', ', "\ud800": 1}')
+    assert watch.value == {"a": "\ufffd😀 \ufffd", "\ufffd": 1}
+
+
+async def test_a_value_beyond_the_limit() -> None:
+    """The extraction fails; what was shown so far stays."""
+    watch = await written('{"a": "', *["x" * 100] * 20, value_bytes=1_000)
+    assert (error_of(watch), len(json.dumps(watch.value)) < 1_200) == ("output_too_large", True)
+
+
+async def test_white_space_without_end() -> None:
+    """Text may be four times as long as the largest value, not longer."""
+    assert error_of(await written('{"a": 1', *[" " * 500] * 20, value_bytes=1_000)) == "output_too_large"
+
+
+async def test_text_behind_the_end() -> None:
+    """It is not part of the value, and the terminal says so."""
+    watch = await written('{"a": 1}', " and then some", "{}")
+    assert (watch.value, [r["kind"] for r in (watch.terminal or {})["repairs"]]) == ({"a": 1}, ["trailing_text"])
+
+
+async def test_ten_thousand_growths_of_one_string() -> None:
+    """The tail is bounded in steps and bytes, however long it goes on."""
+    limits: dict[str, Any] = {"tail_steps": 64, "tail_bytes": 4_096}
+    provider = ScriptedProvider(['{"a": "', *["xy"] * 10_000, '"}', Finish("stop")])
+    async with opened(provider, **limits) as gateway, joined(gateway.app) as socket:
+        client = await greeted(socket)
+        watch = await client.extract("a", schema=ANYTHING, input="x", encoding="append", interval_ms=0)
+        await client.finish(watch)
+        assert not document_of(gateway, watch.extraction).can_fold_from(watch.rev - 65 if watch.rev else 0)
+    assert watch.value == {"a": "xy" * 10_000}
+
+
+async def test_a_refusal_in_words_stays_here() -> None:
+    """Its text reaches nobody."""
+    provider = ScriptedProvider([Refusal("no, because you are bad"), Finish("stop")])
+    async with opened(provider) as gateway, joined(gateway.app) as socket:
+        client = await greeted(socket)
+        await client.finish(watch := await client.extract("a", schema=ANYTHING, input="x"))
+    assert (error_of(watch), "bad" in str(watch.frames)) == ("refused", False)
+
+
+async def test_a_provider_with_a_bug() -> None:
+    """An exception nobody expected ends that extraction as `internal`, without its words."""
+
+    def script(_: object) -> list[Text]:
+        raise KeyError("a secret")
+
+    async with opened(ScriptedProvider(script)) as gateway, joined(gateway.app) as socket:
+        client: Client = await greeted(socket)
+        await client.finish(watch := await client.extract("a", schema=ANYTHING, input="x"))
+        await client.ask(type="ping")
+    assert (error_of(watch), "secret" in str(watch.frames)) == ("internal", False)
+
+
+async def test_a_slow_loris_is_let_go() -> None:
+    """A real socket that says nothing after the upgrade is closed in time, with others connected."""
+    async with (
+        served(gateway_with(ScriptedProvider(OK), hello_timeout_s=0.5)) as gateway,
+        connected(gateway.url) as client,
+    ):
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rsplit(":", 1)[1]))
+        writer.write(
+            b"GET /v1/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
+            b"Sec-WebSocket-Protocol: extraction.v1\r\n\r\n"
+        )
+        assert b"101" in await reader.readline()
+        heard = await reader.readuntil(b"\r\n\r\n") + await reader.read(4)
+        assert heard[-2:] == (4408).to_bytes(2, "big")
+        assert await client.ask(type="ping") == {"type": "pong"}
+        writer.close()

@@ -1,0 +1,282 @@
+"""Who is told what, and when; what is kept, and for how long."""
+
+import asyncio
+import json
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from itertools import count
+from typing import Any
+
+import pytest
+
+from gateway.core.document import Encoding, Position, View
+from gateway.core.limits import Limits
+from gateway.core.schema import Schema
+from gateway.errors import IdempotencyConflict, NotFound, OverCapacity
+from gateway.hub import Audience, Hub, Watch
+from gateway.jobs import Job
+from gateway.ports import Finish, Provider, ProviderRequest
+from gateway.providers.scripted import Gate, ScriptedProvider
+from gateway.tasks import Tasks
+from tests.fakes.gateways import no_task_left
+
+pytestmark = pytest.mark.anyio
+
+SCHEMA = {"type": "object", "properties": {"a": {"type": "string"}}, "required": ["a"]}
+
+
+def job(key: str | None = None, body: str = "") -> Job:
+    """Return something to run."""
+    schema = Schema.from_json(SCHEMA, limits=Limits())
+    request = ProviderRequest(messages=({"role": "user", "content": "x"},), schema=SCHEMA)
+    return Job(schema=schema, request=request, input_chars=1, key=key, body=body)
+
+
+@asynccontextmanager
+async def hub_of(provider: Provider, **limits: Any) -> AsyncGenerator[Hub]:
+    """Give a hub whose runs are ended afterwards; names are x0, x1 and so on."""
+    names, tasks = count(), Tasks()
+    async with no_task_left():
+        now_s = asyncio.get_running_loop().time
+        yield Hub(provider, limits=Limits(**limits), tasks=tasks, now_s=now_s, new_id=lambda: f"x{next(names)}")
+        await tasks.close()
+
+
+class Viewer:
+    """A watch with what it has been told; it reads when a test says so."""
+
+    def __init__(self, audience: Audience, interval_ms: int = 0, encoding: Encoding = Encoding.APPEND) -> None:
+        """Attach as the answer to `extract`."""
+        self.wakes = 0
+        self.woken = asyncio.Event()
+        self.watch = Watch("v", audience, View(encoding), interval_ms, self._wake)
+
+    def _wake(self, _: Watch) -> None:
+        self.wakes += 1
+        self.woken.set()
+
+    def read(self) -> list[dict[str, Any]]:
+        """Take what there is to write."""
+        self.woken.clear()
+        return [json.loads(frame) for frame in self.watch.frames()]
+
+    async def next(self) -> list[dict[str, Any]]:
+        """Wait for something to write, and take it."""
+        await self.woken.wait()
+        return self.read()
+
+
+def kinds(frames: list[dict[str, Any]]) -> list[str]:
+    """Return the types of frames."""
+    return [frame["type"] for frame in frames]
+
+
+def gated(*pieces: str) -> tuple[ScriptedProvider, list[asyncio.Event]]:
+    """Return a provider that waits for an event before each piece."""
+    gates = [asyncio.Event() for _ in pieces]
+    steps = [step for gate, piece in zip(gates, pieces, strict=True) for step in (Gate(gate), piece)]
+    return ScriptedProvider([*steps, Finish("stop")]), gates
+
+
+async def test_a_watch_is_woken_once_until_it_has_been_read() -> None:
+    """However much happens in between: one flag, no queue."""
+    provider, gates = gated('{"a": "x', "y", "z", '"}')
+    async with hub_of(provider) as hub:
+        audience, _ = hub.start(job())
+        viewer, quick = Viewer(audience), Viewer(audience)
+        audience.attach(viewer.watch, deduplicated=False)
+        audience.attach(quick.watch, deduplicated=False)
+        assert kinds(quick.read()) == ["started", "snapshot"]
+        for gate in gates[:3]:
+            gate.set()
+            await quick.next()
+        assert (viewer.wakes, quick.wakes) == (1, 4)
+        assert [frame.get("rev") for frame in viewer.read()] == [None, 3]
+        gates[3].set()
+        await viewer.next()
+        assert viewer.watch.is_over
+
+
+async def test_the_terminal_comes_right_behind_its_update() -> None:
+    """Both in one go, and nothing after them."""
+    provider, gates = gated('{"a": "x"}')
+    async with hub_of(provider) as hub:
+        audience, _ = hub.start(job())
+        viewer = Viewer(audience)
+        audience.attach(viewer.watch, deduplicated=False)
+        viewer.read()
+        gates[0].set()
+        await viewer.next()
+        rest = await viewer.next() if not viewer.watch.is_over else []
+        audience.grown()
+        assert kinds(rest)[-1:] in ([], ["completed"])
+        assert (viewer.watch.is_over, viewer.woken.is_set()) == (True, False)
+
+
+async def test_one_timer_for_all_with_the_same_interval() -> None:
+    """The first update at once, the next together, the terminal without waiting."""
+    provider, gates = gated('{"a": "x', "y", "z", '"}')
+    async with hub_of(provider) as hub:
+        audience, _ = hub.start(job())
+        viewers = [Viewer(audience, interval_ms=1000) for _ in range(3)]
+        quick = Viewer(audience)
+        for viewer in (*viewers, quick):
+            audience.attach(viewer.watch, deduplicated=False)
+            viewer.read()
+        for gate in gates[:3]:
+            gate.set()
+            await quick.next()
+        assert [viewer.wakes for viewer in viewers] == [2, 2, 2]
+        assert [kinds(viewer.read()) for viewer in viewers] == [["snapshot"]] * 3
+        assert audience.run.extraction.document.encoded_updates == 5
+        gates[3].set()
+        async with asyncio.timeout(0.5):
+            ends = [kinds(await viewer.next()) for viewer in viewers]
+        assert ends == [["snapshot", "completed"]] * 3
+
+
+async def test_an_interval_that_is_over_lets_the_next_update_through() -> None:
+    """What was held back comes by itself."""
+    provider, gates = gated('{"a": "x', "y", "z", '"}')
+    async with hub_of(provider) as hub:
+        audience, _ = hub.start(job())
+        slow, quick = Viewer(audience, interval_ms=20), Viewer(audience)
+        for viewer in (slow, quick):
+            audience.attach(viewer.watch, deduplicated=False)
+            viewer.read()
+        for gate in gates[:3]:
+            gate.set()
+            await quick.next()
+        assert slow.read()[-1]["rev"] in {1, 3}
+        while slow.watch.rev != 3:
+            await slow.next()
+
+
+async def test_who_left_is_not_told() -> None:
+    """Also not by a timer that was running; an interval can be changed."""
+    provider, gates = gated('{"a": "x', "y", '"}')
+    async with hub_of(provider) as hub:
+        audience, _ = hub.start(job())
+        gone, moved, quick = Viewer(audience, 1000), Viewer(audience, 1000), Viewer(audience)
+        for viewer in (gone, moved, quick):
+            audience.attach(viewer.watch, deduplicated=False)
+            viewer.read()
+        gates[0].set()
+        await quick.next()
+        for viewer in (gone, moved):
+            viewer.read()
+        gates[1].set()
+        await quick.next()
+        audience.detach(gone.watch)
+        assert not moved.woken.is_set()
+        audience.adjust(moved.watch, 0)
+        assert moved.read()[-1]["rev"] == 2
+        gates[2].set()
+        while not quick.watch.is_over:
+            await quick.next()
+        assert not gone.woken.is_set()
+
+
+@pytest.mark.parametrize(
+    ("position", "recovered", "answer"),
+    [
+        (None, None, ["watching", "snapshot"]),
+        (Position("x0", 3), "tail", ["watching"]),
+        (Position("x0", 1), "state", ["watching", "snapshot"]),
+        (Position("x0", -1), "state", ["watching", "snapshot"]),
+        (Position("x0", 4), "reset", ["watching", "reset", "snapshot"]),
+        (Position("x9", 2), "reset", ["watching", "reset", "snapshot"]),
+    ],
+)
+async def test_where_a_watch_begins(position: Position | None, recovered: str | None, answer: list[str]) -> None:
+    """From a position the tail holds, one it held, one that never was, or none."""
+    provider, gates = gated('{"a": "x', "y", "z", '"}')
+    async with hub_of(provider, tail_steps=1) as hub:
+        audience, _ = hub.start(job())
+        quick = Viewer(audience)
+        audience.attach(quick.watch, deduplicated=False)
+        quick.read()
+        for gate in gates[:3]:
+            gate.set()
+            await quick.next()
+        viewer = Viewer(audience)
+        audience.attach_from(viewer.watch, position)
+        frames = viewer.read()
+        assert (kinds(frames), frames[0]["recovered"], frames[0]["rev"]) == (answer, recovered, 3)
+
+
+async def test_an_ended_extraction_keeps_its_value_and_not_its_steps() -> None:
+    """As soon as nobody watches any more; a late watch gets the value and the terminal."""
+    provider, gates = gated('{"a": "x', "y", '"}')
+    async with hub_of(provider) as hub:
+        audience, _ = hub.start(job())
+        viewer = Viewer(audience)
+        audience.attach(viewer.watch, deduplicated=False)
+        for gate in gates:
+            gate.set()
+        while not viewer.watch.is_over:
+            await viewer.next()
+        document = audience.run.extraction.document
+        assert document.can_fold_from(document.rev - 1)
+        audience.detach(viewer.watch)
+        assert not document.can_fold_from(document.rev - 1)
+        late = Viewer(hub.find(audience.run.id))
+        audience.attach_from(late.watch, Position("x0", 1))
+        assert [kinds(frames := late.read()), frames[1]["value"]] == [
+            ["watching", "snapshot", "completed"],
+            {"a": "xy"},
+        ]
+
+
+async def test_a_key_finds_the_run_again() -> None:
+    """Also when it has ended, as long as it is kept; with another body it conflicts."""
+    provider = ScriptedProvider(['{"a": "x"}', Finish("stop")])
+    async with hub_of(provider, retained_extractions=1) as hub:
+        first, is_known = hub.start(job("k", "b"))
+        assert (is_known, hub.start(job("k", "b"))) == (False, (first, True))
+        with pytest.raises(IdempotencyConflict):
+            hub.start(job("k", "other"))
+        await ended(first)
+        assert (hub.start(job("k", "b")), hub.find(first.run.id)) == ((first, True), first)
+        await ended(hub.start(job())[0])
+        again, is_known = hub.start(job("k", "other"))
+        await ended(again)
+        assert (is_known, again is first) == (False, False)
+
+
+async def ended(audience: Audience) -> None:
+    """Wait for the ending of a run."""
+    viewer = Viewer(audience)
+    audience.attach(viewer.watch, deduplicated=True)
+    while not viewer.watch.is_over:
+        await viewer.next()
+
+
+async def test_what_is_not_kept_is_not_found() -> None:
+    """Neither what never was nor what is gone; what runs is."""
+    provider, gates = gated('{"a": ""}')
+    async with hub_of(provider, retain_s=1e-9) as hub:
+        audience, _ = hub.start(job())
+        assert (hub.find("x1"), hub.running()) == (audience, [audience.run])
+        gates[0].set()
+        await ended(audience)
+        for name in ("x1", "never"):
+            with pytest.raises(NotFound):
+                hub.find(name)
+        assert hub.running() == []
+
+
+async def test_more_than_may_wait() -> None:
+    """One runs, one waits, the next is over capacity; nothing is kept of it."""
+    provider, gates = gated('{"a": ""}')
+    async with hub_of(provider, provider_calls=1, provider_queue=1) as hub:
+        first, _ = hub.start(job())
+        second, _ = hub.start(job("k"))
+        await asyncio.sleep(0)
+        with pytest.raises(OverCapacity):
+            hub.start(job("other"))
+        gates[0].set()
+        await ended(first)
+        await ended(second)
+        await ended(hub.start(job("other"))[0])
+        assert len(provider.requests) == 3
