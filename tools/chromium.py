@@ -19,9 +19,7 @@ __all__ = ["find", "provide"]
 _NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
 _PACKAGE = Path(__file__).parent / "browser"
 _UNPACKED = Path(__file__).parent.parent / ".tools" / "chromium"
-_ADVICE = (
-    "No Chromium: install one (apt install chromium, or your system's own), or set CHROMIUM to its path."
-)
+_ADVICE = "No Chromium: install one (apt install chromium, or your system's own), or set CHROMIUM to its path."
 
 # The package unpacks into TMPDIR, and adds the libraries a bare machine lacks only where it believes
 # itself in a lambda.
@@ -116,9 +114,7 @@ def _runs(program: str) -> bool:
 
 def _succeeds(line: list[str], *, cwd: Path | None = None, env: dict[str, str] | None = None) -> bool:
     # Standard output is ours alone: the caller reads the path from it.
-    done = subprocess.run(
-        line, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False
-    )
+    done = subprocess.run(line, cwd=cwd, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if done.returncode != 0:
         sys.stderr.buffer.write(done.stdout)
     return done.returncode == 0

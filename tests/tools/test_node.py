@@ -14,9 +14,7 @@ def put(folder: Path, name: str, answer: str) -> None:
     program.chmod(0o755)
 
 
-@pytest.mark.parametrize(
-    ("version", "is_new_enough"), [("v18.20.0", False), ("v20.0.0", True), ("v105.1.0", True)]
-)
+@pytest.mark.parametrize(("version", "is_new_enough"), [("v18.20.0", False), ("v20.0.0", True), ("v105.1.0", True)])
 def test_node_on_path_counts_when_new_enough(
     version: str, is_new_enough: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
