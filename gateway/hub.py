@@ -161,7 +161,6 @@ class Audience:
                 pace.stop()
                 del self._paces[watch.interval_ms]
         self._settle()
-        self._drop_tail()
 
     def adjust(self, watch: Watch, interval_ms: int) -> None:
         """Change a watch's interval."""
@@ -184,12 +183,6 @@ class Audience:
 
     def _settle(self) -> None:
         """Let go of the steps once nobody can ask for them: an ended extraction keeps its value only (§5)."""
-        if not self._paces and self.run.extraction.state.is_ended:
-            self.run.extraction.document.drop_tail()
-        self._drop_tail()
-
-    def _drop_tail(self) -> None:
-        """Keep only the value of what has ended and been seen by everyone (PROTOCOL.md §5)."""
         if not self._paces and self.run.extraction.state.is_ended:
             self.run.extraction.document.drop_tail()
 
