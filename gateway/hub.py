@@ -7,6 +7,7 @@ the same interval share one timer, so that they ask for the same update and it i
 import asyncio
 from collections.abc import Callable, Iterator
 from functools import partial
+from typing import Protocol
 
 from gateway.core import messages
 from gateway.core.document import Position, View
@@ -19,7 +20,7 @@ from gateway.runner import Run, Slots
 from gateway.stores.memory import MemoryStore
 from gateway.tasks import Tasks
 
-__all__ = ["Audience", "Hub", "Watch"]
+__all__ = ["Audience", "Hub", "Listener", "Watch"]
 
 
 class Watch:
@@ -91,14 +92,24 @@ def _named(frame: str, id_: str) -> str:
     return f'{head}{comma}"id":"{id_}",{rest}'
 
 
-class _Pace:
-    """The watches of one run that share an interval."""
+class Listener(Protocol):
+    """Whoever wants to hear that a run's value has grown: a watch, or somebody in this process."""
 
-    __slots__ = ("_due", "_timer", "interval_s", "watches")
+    interval_ms: int
+
+    def mark(self) -> None:
+        """Say that there is something new."""
+        ...
+
+
+class _Pace:
+    """The listeners of one run that share an interval."""
+
+    __slots__ = ("_due", "_timer", "interval_s", "listeners")
 
     def __init__(self, interval_s: float) -> None:
         self.interval_s = interval_s
-        self.watches: set[Watch] = set()
+        self.listeners: set[Listener] = set()
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
 
@@ -115,8 +126,8 @@ class _Pace:
     def tell(self) -> None:
         self.stop()
         self._due = asyncio.get_running_loop().time() + self.interval_s
-        for watch in self.watches:
-            watch.mark()
+        for listener in self.listeners:
+            listener.mark()
 
     def stop(self) -> None:
         if self._timer is not None:
@@ -152,14 +163,18 @@ class Audience:
         recovered, rev = (None, None) if position is None else self._recovery(position)
         watch.open(partial(self._watching, watch, recovered), rev)
 
-    def detach(self, watch: Watch) -> None:
-        """Stop watching."""
-        pace = self._paces.get(watch.interval_ms)
+    def listen(self, listener: Listener) -> None:
+        """Begin to hear of growth, without frames."""
+        self._join(listener)
+
+    def detach(self, listener: Listener) -> None:
+        """Stop watching, or listening."""
+        pace = self._paces.get(listener.interval_ms)
         if pace is not None:
-            pace.watches.discard(watch)
-            if not pace.watches:
+            pace.listeners.discard(listener)
+            if not pace.listeners:
                 pace.stop()
-                del self._paces[watch.interval_ms]
+                del self._paces[listener.interval_ms]
         self._settle()
 
     def adjust(self, watch: Watch, interval_ms: int) -> None:
@@ -186,11 +201,11 @@ class Audience:
         if not self._paces and self.run.extraction.state.is_ended:
             self.run.extraction.document.drop_tail()
 
-    def _join(self, watch: Watch) -> None:
-        pace = self._paces.get(watch.interval_ms)
+    def _join(self, listener: Listener) -> None:
+        pace = self._paces.get(listener.interval_ms)
         if pace is None:
-            pace = self._paces[watch.interval_ms] = _Pace(watch.interval_ms / 1000)
-        pace.watches.add(watch)
+            pace = self._paces[listener.interval_ms] = _Pace(listener.interval_ms / 1000)
+        pace.listeners.add(listener)
 
     def _started(self, watch: Watch, deduplicated: bool) -> list[str]:
         extraction = self.run.extraction

@@ -13,7 +13,7 @@ from typing import Protocol, assert_never
 from gateway.core.extraction import Ending, Extraction, State
 from gateway.core.limits import Limits
 from gateway.core.pointer import JsonValue
-from gateway.errors import GatewayError, Internal, OverCapacity, ProviderTimeout, ShuttingDown
+from gateway.errors import GatewayError, Internal, InvalidOutput, OverCapacity, ProviderTimeout, ShuttingDown
 from gateway.ports import Delta, Finish, Provider, ProviderRequest, Reasoning, Refusal, Text, Usage
 
 __all__ = ["Audience", "Run", "Slots"]
@@ -119,6 +119,8 @@ class Run:
             _log.exception("extraction %s: judging the answer failed", self.id)
             ending = self.extraction.ending(State.FAILED, Internal("the answer could not be judged"))
         self.extraction.end(ending, self._now_s())
+        if ending.error is not None and not isinstance(ending.error, ShuttingDown):
+            _log.warning("extraction %s failed: %s", self.id, _loggable(ending.error))
         audience.ended()
 
     def _halt(self, reason: GatewayError | State) -> None:
@@ -201,3 +203,8 @@ class Run:
         if is_large:
             return await asyncio.to_thread(extraction.ending, state, error)
         return extraction.ending(state, error)
+
+
+def _loggable(error: GatewayError) -> str:
+    """Return what a log may say of a failure: an invalid output's message quotes the output."""
+    return error.code if isinstance(error, InvalidOutput) else f"{error.code}: {error.message}"

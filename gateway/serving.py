@@ -41,7 +41,18 @@ def serve(gateway: Gateway, on_listening: Listening) -> None:
         format="%(asctime)s %(levelname)-7s %(name)s %(message)s",
     )
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line a request, with its address
+    logging.getLogger("uvicorn.error").addFilter(_is_news)
     server(gateway, on_listening).run()
+
+
+_ANSWERED = frozenset(
+    {"ASGI callable returned without completing handshake.", "Invalid UTF-8 sequence received from client."}
+)
+"""What uvicorn logs as an error of ours, with a traceback, where a peer was refused (403, 503) or sent no UTF-8."""
+
+
+def _is_news(record: logging.LogRecord) -> bool:
+    return record.msg not in _ANSWERED
 
 
 def server(gateway: Gateway, on_listening: Listening) -> uvicorn.Server:

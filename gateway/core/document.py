@@ -7,7 +7,7 @@
 """
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain, islice
@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from gateway.core.growing import GrowingValue, encoded_size
+from gateway.core.growing import GrowingValue, encoded_size, fresh
 from gateway.core.operations import APPEND, CLOSE, FILL, REMOVE, REPLACE, Operation, fold, plain
 from gateway.core.pointer import JsonValue, append, unescape
 
@@ -177,6 +177,14 @@ class Document:
             self._updates[key] = update
         return update
 
+    def value_copy(self) -> JsonValue:
+        """Return a copy of the value at `rev`."""
+        return fresh(self._growing.value)
+
+    def operations_since(self, rev: int) -> list[Operation]:
+        """Return the folded operations from a revision that `can_fold_from` holds for."""
+        return fold(self._operations_since(rev))
+
     def plain_value(self) -> JsonValue:
         """Return a copy of the value without what the model has not written."""
         if self._is_unopened:
@@ -250,12 +258,14 @@ class Document:
         return self._finished("snapshot", f'"epoch":{epoch},"rev":{self.rev},"value":{encoded}')
 
     def _patch(self, view: View, since: int) -> Update:
-        count = self.rev - since
-        steps = reversed(list(islice(reversed(self._tail), count)))  # from the right: the tail may be long
-        operations = chain.from_iterable(step.operations for step in steps)
+        operations = self._operations_since(since)
         folded = fold(operations if view.skeleton else map(plain, operations))
         wire = [self._wire(operation, view.encoding) for operation in folded]
         return self._finished("patch", f'"from":{since},"rev":{self.rev},"ops":{_encode(wire).decode()}')
+
+    def _operations_since(self, rev: int) -> Iterator[Operation]:
+        steps = reversed(list(islice(reversed(self._tail), self.rev - rev)))  # from the right: the tail may be long
+        return chain.from_iterable(step.operations for step in steps)
 
     def _wire(self, operation: Operation, encoding: Encoding) -> dict[str, JsonValue]:
         """Return the operation as it is sent (RFC 6902, and `append`)."""
