@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from contextlib import suppress
 from functools import partial
 from typing import Any, TypeAlias, assert_never
 
@@ -32,6 +33,10 @@ _LANE_CHARS = 262_144
 """Bounds of the control lane (PROTOCOL.md §6); beyond them the client reads no more."""
 
 _log = logging.getLogger("gateway")
+
+
+class _PeerLost(Exception):
+    """The peer is gone, or takes nothing any more."""
 
 
 class Heartbeat:
@@ -70,9 +75,9 @@ class Heartbeat:
 
     def _beat(self) -> None:
         loop = asyncio.get_running_loop()
-        for connection in self._connections:
-            connection.beat(loop.time() - self.interval_s)
         self._timer = loop.call_later(1, self._beat)
+        for connection in tuple(self._connections):
+            connection.beat(loop.time() - self.interval_s)
 
 
 class Connection:
@@ -86,6 +91,8 @@ class Connection:
         jobs: checks what is asked.
         limits: of messages and time.
         tasks: where the writer lives.
+        watches_stalls: whether the server itself ends a peer that takes nothing (`gateway.serving` does, by bytes of
+            progress); else a frame has `send_stall_s` to be taken.
     """
 
     def __init__(
@@ -98,6 +105,7 @@ class Connection:
         jobs: Jobs,
         limits: Limits,
         tasks: Tasks,
+        watches_stalls: bool = False,
     ) -> None:
         """Take over an accepted WebSocket."""
         self._receive = receive
@@ -106,6 +114,7 @@ class Connection:
         self._hub = hub
         self._jobs = jobs
         self._limits = limits
+        self._stall_s = None if watches_stalls else limits.send_stall_s
         self._tasks = tasks
         self._lane: deque[str] = deque()
         self._lane_chars = 0
@@ -270,7 +279,8 @@ class Connection:
         text = messages.encode(message)
         self._lane.append(text)
         self._lane_chars += len(text)
-        if len(self._lane) > _LANE_MESSAGES or self._lane_chars > _LANE_CHARS:
+        is_backlog = len(self._lane) > 1  # one message alone may be large: a welcome with many extractors
+        if is_backlog and (len(self._lane) > _LANE_MESSAGES or self._lane_chars > _LANE_CHARS):
             self._lane.clear()
             self._close = Close(CloseCode.TOO_SLOW, "expected the client to read")
             self._stop_reading()
@@ -294,11 +304,11 @@ class Connection:
                     await self._write_watch(watch)
             if self._close is not None:
                 await self._write_close(self._close)
-        except TimeoutError:
-            _log.info("a connection was dropped: it read nothing for %g s", self._limits.send_stall_s)
+        except _PeerLost:
             self._lose()
-        except (OSError, RuntimeError):
-            self._lose()  # the peer is gone
+        except Exception:  # noqa: BLE001 - a fault of ours ends one connection, and is heard of
+            _log.exception("a connection's writer failed")
+            await self._give_up()
         finally:
             self._writer = None
 
@@ -317,14 +327,31 @@ class Connection:
             self._session.finished(watch.id)
 
     async def _write_frame(self, frame: str) -> None:
-        async with asyncio.timeout(self._limits.send_stall_s):
-            await self._send({"type": "websocket.send", "text": frame})
+        await self._write_event({"type": "websocket.send", "text": frame})
         self._spoke_at = asyncio.get_running_loop().time()
 
     async def _write_close(self, close: Close) -> None:
         self._is_lost = True
-        async with asyncio.timeout(self._limits.send_stall_s):
-            await self._send({"type": "websocket.close", "code": int(close.code), "reason": close.reason[:120]})
+        event = {"type": "websocket.close", "code": int(close.code), "reason": close.reason[:120]}
+        await self._write_event(event)
+
+    async def _write_event(self, event: MutableMapping[str, Any]) -> None:
+        try:
+            async with asyncio.timeout(self._stall_s):
+                await self._send(event)
+        except TimeoutError:
+            _log.info("a connection was dropped: it did not take a frame within %g s", self._stall_s)
+            raise _PeerLost from None
+        except (OSError, RuntimeError):  # what ASGI servers raise where the peer is gone
+            raise _PeerLost from None
+
+    async def _give_up(self) -> None:
+        """Close after a fault of ours; the watches can be resumed on another connection."""
+        self._stop_reading()
+        self._lane.clear()
+        self._dirty.clear()
+        with suppress(_PeerLost):
+            await self._write_close(Close(CloseCode.FAULT, "internal error"))
 
 
 def _position(start: messages.From | str) -> Position | None:

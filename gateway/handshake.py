@@ -17,7 +17,10 @@ from gateway.jobs import Jobs
 from gateway.origins import Origins
 from gateway.tasks import Tasks
 
-__all__ = ["Access", "Handshake"]
+__all__ = ["STALL_EXTENSION", "Access", "Handshake"]
+
+STALL_EXTENSION = "gateway.stall"
+"""ASGI extension of a server that itself ends a peer which takes no bytes for `send_stall_s`."""
 
 _BEARER = "bearer."
 
@@ -114,6 +117,7 @@ class Handshake:
             jobs=self._jobs,
             limits=self._limits,
             tasks=self._tasks,
+            watches_stalls=STALL_EXTENSION in scope.get("extensions", {}),
         )
         self._heartbeat.attach(connection)
         try:

@@ -83,7 +83,7 @@ class Watch:
             yield f'{{"type":"{update.type}","id":"{self.id}",{update.body}'
         if terminal is not None:
             self.is_over = True
-            yield _named(messages.encode(terminal), self.id)
+            yield _named(extraction.terminal_text, self.id)
 
 
 def _named(frame: str, id_: str) -> str:
@@ -271,6 +271,8 @@ class Hub:
         self._new_id = new_id
         self._slots = Slots(limits.provider_calls, limits.provider_queue)
         self._keys: dict[str, tuple[str, Audience]] = {}  # idempotency key → what was asked with it, and its run
+        self._key_of: dict[str, str] = {}  # extraction → idempotency key
+        self._eviction: asyncio.TimerHandle | None = None
         self._store: MemoryStore[Audience] = MemoryStore(
             now_s,
             retain_s=limits.retain_s,
@@ -289,6 +291,7 @@ class Hub:
             IdempotencyConflict: the key was used for another job.
             OverCapacity: as many extractions as may wait for the provider are waiting.
         """
+        self._store.evict()
         if job.key is not None and job.key in self._keys:
             body, audience = self._keys[job.key]
             if body != job.body:
@@ -298,6 +301,7 @@ class Hub:
         audience = self._new_run(job)
         if job.key is not None:
             self._keys[job.key] = (job.body, audience)
+            self._key_of[audience.run.id] = job.key
         return audience, False
 
     def find(self, id_: str) -> Audience:
@@ -326,9 +330,29 @@ class Hub:
         _ = self._tasks.start(run.execute(self._provider, self._slots, audience), name=f"extraction {run.id}")
         return audience
 
+    def close(self) -> None:
+        """Let go of what has ended."""
+        if self._eviction is not None:
+            self._eviction.cancel()
+            self._eviction = None
+
     def _retire(self, audience: Audience) -> None:
-        self._store.retire(audience.run.id, audience.run.extraction.document.value_bytes)
+        extraction = audience.run.extraction
+        self._store.retire(audience.run.id, extraction.document.value_bytes + len(extraction.terminal_text))
+        self._evict_later()
+
+    def _evict_later(self) -> None:
+        """See to it that nothing outlives its time, also where nobody comes and asks."""
+        if self._eviction is None:
+            self._eviction = asyncio.get_running_loop().call_later(self._limits.retain_s, self._evict)
+
+    def _evict(self) -> None:
+        self._eviction = None
+        self._store.evict()
+        if self._store.has_ended():
+            self._evict_later()
 
     def _forget(self, audience: Audience) -> None:
-        for key in [key for key, (_, kept) in self._keys.items() if kept is audience]:
+        key = self._key_of.pop(audience.run.id, None)
+        if key is not None:
             del self._keys[key]

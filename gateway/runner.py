@@ -16,7 +16,7 @@ from gateway.core.pointer import JsonValue
 from gateway.errors import GatewayError, Internal, InvalidOutput, OverCapacity, ProviderTimeout, ShuttingDown
 from gateway.ports import Delta, Finish, Provider, ProviderRequest, Reasoning, Refusal, Text, Usage
 
-__all__ = ["Audience", "Run", "Slots"]
+__all__ = ["Audience", "Run", "Slots", "take"]
 
 _log = logging.getLogger("gateway")
 
@@ -77,6 +77,31 @@ class Slots:
             self._free.release()
 
 
+def take(extraction: Extraction, delta: Delta, now_s: float) -> bool:
+    """Give a delta to the core.
+
+    Returns:
+        Whether the value changed.
+
+    Raises:
+        ParseError, OutputTooLarge: the text cannot be used; the extraction is to end as failed.
+    """
+    match delta:
+        case Text(text):
+            return extraction.feed(text, now_s)
+        case Usage(input_tokens, output_tokens):
+            extraction.count(input_tokens, output_tokens)
+        case Finish(reason):
+            extraction.note_finish(reason)
+        case Refusal():
+            extraction.refuse()
+        case Reasoning():
+            pass
+        case _:
+            assert_never(delta)
+    return False
+
+
 class Run:
     """One extraction as it runs on this node.
 
@@ -94,7 +119,7 @@ class Run:
         """Get ready; nothing runs before `execute`."""
         self.id = id_
         self.extraction = extraction
-        self._request = request
+        self._request: ProviderRequest | None = request
         self._limits = limits
         self._now_s = now_s
         self._deadline: asyncio.Timeout | None = None  # while the stream is read
@@ -139,11 +164,15 @@ class Run:
                 return self._stop
             if not self.extraction.is_whole:  # what follows a whole answer cannot spoil it
                 return error if isinstance(error, GatewayError) else self._timed_out()
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise  # this process ends
+            return Internal("the provider's stream was cancelled from elsewhere")
         except Exception:  # noqa: BLE001 - a fault of ours ends one extraction, never the server
             _log.exception("extraction %s failed", self.id)
             return Internal("an internal error ended the extraction")
         finally:
-            self._deadline = None
+            self._deadline = self._request = None  # the input is not kept for those who come later
         return self.extraction.close()
 
     async def _stream(self, provider: Provider, deadline: asyncio.Timeout, audience: Audience) -> None:
@@ -153,32 +182,17 @@ class Run:
         if self._stop is None:  # a deadline that was moved to now stays there
             deadline.reschedule(min(self._total_until, loop.time() + limits.first_delta_timeout_s))
         was_whole = False
+        if self._request is None:
+            raise RuntimeError("a run is executed once")
         async with aclosing(provider.stream(self._request)) as deltas:
             async for delta in deltas:
                 self._has_delta = True
-                if self._take(delta):
+                if take(self.extraction, delta, self._now_s()):
                     audience.grown()
                 if self._stop is None and not was_whole:
                     was_whole = self.extraction.is_whole
                     silence_s = _REST_S if was_whole else limits.idle_timeout_s
                     deadline.reschedule(min(self._total_until, loop.time() + silence_s))
-
-    def _take(self, delta: Delta) -> bool:
-        """Give a delta to the core, and tell whether the value changed."""
-        match delta:
-            case Text(text):
-                return self.extraction.feed(text, self._now_s())
-            case Usage(input_tokens, output_tokens):
-                self.extraction.count(input_tokens, output_tokens)
-            case Finish(reason):
-                self.extraction.note_finish(reason)
-            case Refusal():
-                self.extraction.refuse()
-            case Reasoning():
-                pass
-            case _:
-                assert_never(delta)
-        return False
 
     def _timed_out(self) -> ProviderTimeout:
         if asyncio.get_running_loop().time() >= self._total_until:

@@ -7,17 +7,20 @@ import asyncio
 import logging
 import sys
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import uvicorn
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gateway.app import Gateway
+from gateway.handshake import STALL_EXTENSION
 
 __all__ = ["Listening", "serve", "server"]
 
 Listening: TypeAlias = Callable[[str], object]
 """Told the address, as `http://127.0.0.1:8080`, once connections are taken there."""
+
+_log = logging.getLogger("gateway")
 
 _PING_S = 20.0
 """WebSocket pings (PROTOCOL.md §7)."""
@@ -34,6 +37,7 @@ def serve(gateway: Gateway, on_listening: Listening) -> None:
 
     Raises:
         KeyboardInterrupt: it was Ctrl-C.
+        OSError: it cannot listen there.
     """
     logging.basicConfig(
         level=gateway.settings.log_level.upper(),
@@ -52,7 +56,7 @@ _ANSWERED = frozenset(
 
 
 def _is_news(record: logging.LogRecord) -> bool:
-    return record.msg not in _ANSWERED
+    return record.msg not in _ANSWERED and not isinstance(record.msg, OSError)  # the command says why it cannot listen
 
 
 def server(gateway: Gateway, on_listening: Listening) -> uvicorn.Server:
@@ -61,7 +65,7 @@ def server(gateway: Gateway, on_listening: Listening) -> uvicorn.Server:
         gateway.app,
         host=gateway.settings.host,
         port=gateway.settings.port,
-        ws=_WebSocket,
+        ws=type("_WebSocket", (_WebSocket,), {"stall_s": gateway.limits.send_stall_s}),
         ws_max_size=gateway.limits.message_bytes,
         ws_ping_interval=_PING_S,
         ws_ping_timeout=_PING_S,
@@ -81,7 +85,12 @@ class _Server(uvicorn.Server):
         self._on_listening = on_listening
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
-        await super().startup(sockets)
+        try:
+            await super().startup(sockets)
+        except SystemExit as ended:  # what uvicorn makes of it, once it has logged why
+            if isinstance(ended.__context__, OSError):
+                raise ended.__context__ from None
+            raise
         if self.started:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             self._on_listening(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
@@ -90,13 +99,20 @@ class _Server(uvicorn.Server):
 class _WebSocket(WebSocketsSansIOProtocol):
     """Ends what does not end by itself, and reads nothing from a peer that does not read."""
 
+    stall_s: ClassVar[float]
+
     _ending: asyncio.TimerHandle | None = None
+    _sample: asyncio.TimerHandle | None = None
+
+    _unsent_bytes = 0  # the least that was seen while the peer did not take everything
+    _progress_at = 0.0
 
     def shutdown(self) -> None:
         super().shutdown()
         self._end_in(_LAST_WORDS_S)
 
     async def run_asgi(self) -> None:
+        self.scope["extensions"][STALL_EXTENSION] = {}
         await super().run_asgi()
         if not self.disconnected:
             self._end_in(self.close_timeout if self.close_sent else _LAST_WORDS_S)
@@ -106,16 +122,21 @@ class _WebSocket(WebSocketsSansIOProtocol):
         self._end_in(0)
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if self._ending is not None:
-            self._ending.cancel()
+        for timer in (self._ending, self._sample):
+            if timer is not None:
+                timer.cancel()
         super().connection_lost(exc)
 
     def pause_writing(self) -> None:
         super().pause_writing()
         self.transport.pause_reading()
+        self._unsent_bytes, self._progress_at = self.transport.get_write_buffer_size(), self.loop.time()
+        self._sample_later()
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        if self._sample is not None:
+            self._sample.cancel()
         if not self.read_paused:
             self.transport.resume_reading()
 
@@ -124,6 +145,20 @@ class _WebSocket(WebSocketsSansIOProtocol):
         if not self.writable.is_set():
             self.transport.pause_reading()
         return event
+
+    def _sample_later(self) -> None:
+        self._sample = self.loop.call_later(self.stall_s / 4, self._sample_progress)
+
+    def _sample_progress(self) -> None:
+        """End a peer that has taken no byte for `send_stall_s`; one that is slow may stay (PROTOCOL.md §6)."""
+        unsent_bytes, now = self.transport.get_write_buffer_size(), self.loop.time()
+        if unsent_bytes < self._unsent_bytes:
+            self._unsent_bytes, self._progress_at = unsent_bytes, now
+        if now - self._progress_at < self.stall_s:
+            self._sample_later()
+        else:
+            _log.info("a connection was dropped: it took nothing for %g s", self.stall_s)
+            self.transport.abort()
 
     def _end_in(self, seconds: float) -> None:
         if self._ending is not None:

@@ -7,10 +7,11 @@
 """
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import chain, islice
+from math import inf
 from typing import NamedTuple
 
 import msgspec
@@ -25,6 +26,10 @@ _encode = msgspec.json.encode
 
 _OPERATION_BYTES = len('{"op":"replace","path":"","value":},')
 """What one operation costs on the wire besides its pointer and value."""
+
+
+_KEPT_UPDATES = 64
+"""Encoded updates to one revision that are kept to be shared; watches at many positions share little."""
 
 
 class Encoding(StrEnum):
@@ -53,13 +58,12 @@ class Position:
 class Update(NamedTuple):
     """An encoded update: the body of a `snapshot` or `patch` frame behind its `type` and `id`, up to `rev`.
 
-    `body` is JSON text without its opening brace; `size` is its length in bytes of UTF-8.
+    `body` is JSON text without its opening brace.
     """
 
     type: str
     rev: int
     body: str
-    size: int
 
 
 class _Step(NamedTuple):
@@ -118,32 +122,37 @@ class Document:
         """Where the document stands now."""
         return Position(self.epoch, self.rev)
 
-    def publish(self, operations: Sequence[Operation], *, final: bool = False) -> bool:
+    def publish(self, operations: Iterable[Operation], *, final: bool = False, most_bytes: float = inf) -> bool:
         """Take one step: apply the operations as one revision.
 
         Args:
             operations: what grew, in order; none makes no revision unless `final`.
             final: whether this is the step to the validated value.
+            most_bytes: the step ends early, with the operation that made the value larger than this.
 
         Returns:
             Whether the value changed.
         """
-        if not operations and not final:
-            return False
         if final:
             self._placeholders.clear()
             self._is_unopened = False
+        taken: list[Operation] = []
         has_changed = False
         for operation in operations:
+            taken.append(operation)
             if operation.kind is CLOSE:
                 self._open_bytes = 0  # only the innermost value grows: no string does any more
             else:
                 has_changed = True
                 self._apply(operation)
+                if self._growing.encoded_bytes > most_bytes:
+                    break
+        if not taken and not final:
+            return False
         self.rev += 1
         if final:
             self.final_rev = self.rev
-        self._tail.append(_Step(operations, self._written, self._open_bytes))
+        self._tail.append(_Step(taken, self._written, self._open_bytes))
         self._trim()
         self._updates.clear()
         return has_changed
@@ -169,12 +178,15 @@ class Document:
             A snapshot where the view asks for one, where the tail is too short, or where it is smaller by the running
             byte counts; else a folded patch.
         """
-        key = (-1 if since is None or view.encoding is Encoding.SNAPSHOT else since, view)
-        update = self._updates.get(key)
+        if since is None or not self._is_patch_smaller(view, since):
+            view, since = View(Encoding.SNAPSHOT, view.skeleton), -1  # one snapshot for all who get one
+        update = self._updates.get((since, view))
         if update is None:
             self.encoded_updates += 1
-            update = self._patch(view, key[0]) if self._is_patch_smaller(view, key[0]) else self._snapshot(view)
-            self._updates[key] = update
+            update = self._snapshot(view) if since < 0 else self._patch(view, since)
+            if len(self._updates) >= _KEPT_UPDATES:
+                self._updates.clear()
+            self._updates[since, view] = update
         return update
 
     def value_copy(self) -> JsonValue:
@@ -242,7 +254,7 @@ class Document:
         return self._before if index < 0 else self._tail[index]
 
     def _is_patch_smaller(self, view: View, since: int) -> bool:
-        if view.encoding is Encoding.SNAPSHOT or since < 0 or not self.can_fold_from(since):
+        if view.encoding is Encoding.SNAPSHOT or not self.can_fold_from(since):
             return False
         if not view.skeleton and self.final_rev is not None and since < self.final_rev:
             return False  # the last step starts from a value with placeholders, which this view does not have
@@ -281,7 +293,7 @@ class Document:
     def _finished(self, type_: str, body: str) -> Update:
         if self.rev == self.final_rev:
             body += ',"final":true'
-        return Update(type_, self.rev, body + "}", len(body.encode()) + 1)
+        return Update(type_, self.rev, body + "}")
 
     def _plain(self, value: JsonValue, pointer: str) -> JsonValue:
         if isinstance(value, list):

@@ -19,7 +19,7 @@ from gateway.core.operations import Operation, difference
 from gateway.core.parser import Parser, Repair
 from gateway.core.pointer import JsonValue
 from gateway.core.replica import digest
-from gateway.core.schema import Schema
+from gateway.core.schema import ANY, Schema
 from gateway.errors import GatewayError, Internal, InvalidOutput, OutputTooLarge, ProviderError, Refused
 
 __all__ = ["Clocks", "Ending", "Extraction", "State"]
@@ -130,12 +130,14 @@ class Extraction:
         document: what watchers see.
         state: see `State`.
         terminal: the terminal message without a watch's id, once ended.
+        terminal_text: its text, encoded once for all watches.
     """
 
     def __init__(self, schema: Schema, *, epoch: str, limits: Limits, created_s: float, input_chars: int = 0) -> None:
         """Begin in `queued`, with the skeleton as the value."""
         self.state = State.QUEUED
         self.terminal: messages.Terminal | None = None
+        self.terminal_text = ""
         self.document = Document(
             epoch, schema.shape.placeholder(), tail_steps=limits.tail_steps, tail_bytes=limits.tail_bytes
         )
@@ -273,9 +275,10 @@ class Extraction:
         return self._publish(operations)
 
     def _publish(self, operations: list[Operation]) -> bool:
-        has_changed = self.document.publish(self._growth.shaped(operations))
-        if self.document.value_bytes > self._limits.value_bytes:
-            raise OutputTooLarge(f"the value is larger than {self._limits.value_bytes} bytes")
+        limit = self._limits.value_bytes
+        has_changed = self.document.publish(self._growth.shaped(operations), most_bytes=limit)
+        if self.document.value_bytes > limit:
+            raise OutputTooLarge(f"the value is larger than {limit} bytes")
         return has_changed
 
     def _terminate(self, message: type[Any], ending: "Ending", now_s: float, **fields: Any) -> None:
@@ -289,7 +292,8 @@ class Extraction:
             repairs=[_repair(repair) for repair in self._parser.repairs],
             **fields,
         )
-        self._parser = Parser()  # its value is a second one; what is retained is the document's
+        self.terminal_text = messages.encode(self.terminal)
+        self._parser, self._growth = Parser(), Growth(ANY)  # what is retained is the document's value
 
     def _move(self, state: State) -> None:
         if state not in _NEXT.get(self.state, frozenset()):
@@ -309,4 +313,5 @@ def _failure(error: GatewayError) -> messages.Failure:
         retry_after_ms=msgspec.UNSET if error.retry_after_ms is None else error.retry_after_ms,
         phase=msgspec.UNSET if error.phase is None else error.phase,
         errors=list(error.errors) if error.errors else msgspec.UNSET,
+        param=msgspec.UNSET if error.param is None else error.param,
     )

@@ -50,15 +50,13 @@ class Growth:
         """Whether the value is inside a wrapper."""
         return self._prefix is not None
 
-    def shaped(self, operations: Iterable[Operation]) -> list[Operation]:
-        """Return the operations as the watchers are shown them, in the same order."""
-        shaped: list[Operation] = []
+    def shaped(self, operations: Iterable[Operation]) -> Iterator[Operation]:
+        """Yield the operations as the watchers are shown them, in the same order, one by one."""
         for operation in operations if self._prefix is None else self._unwrapped(operations):
             if operation.kind is APPEND and operation.pointer not in self._held:
-                shaped.append(operation)
+                yield operation
             else:
-                shaped.extend(self._shaped(operation))
-        return shaped
+                yield from self._shaped(operation)
 
     def _unwrapped(self, operations: Iterable[Operation]) -> Iterator[Operation]:
         for operation in operations:

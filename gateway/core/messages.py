@@ -100,7 +100,7 @@ class Extract(_WatchOptions, frozen=True, kw_only=True):
     schema: Any = UNSET
     many: bool = False
     input: str | None = None
-    messages: Annotated[list[dict[str, Any]], Meta(min_length=1)] | None = None
+    messages: list[dict[str, Any]] | None = None
     model: Name | None = None
     mode: str | None = None
     params: Params | None = None
@@ -247,6 +247,7 @@ class Failure(Struct, frozen=True, kw_only=True, omit_defaults=True):
     retry_after_ms: int | UnsetType = UNSET
     phase: str | UnsetType = UNSET
     errors: list[dict[str, str]] | UnsetType = UNSET
+    param: str | UnsetType = UNSET
 
 
 class Terminal(_Message, frozen=True, kw_only=True):

@@ -129,6 +129,7 @@ class _Folding:
     def _forget_below(self, pointer: str) -> None:
         if pointer not in self._above:
             return
+        self._above.discard(pointer)
         below = pointer + "/"
         for touched in [touched for touched in self._touched if touched.startswith(below)]:
             del self._touched[touched]

@@ -28,6 +28,9 @@ MAX_DEPTH = 256
 MAX_POINTER_CHARS = 4_096
 """Of a container's pointer: every operation below carries it, so a long key would be paid for again and again."""
 
+MAX_REPAIRS = 100
+"""How many are listed, the first ones: a model that repeats a key for ever says nothing new."""
+
 _LITERALS: dict[str, tuple[str, JsonValue]] = {"t": ("true", True), "f": ("false", False), "n": ("null", None)}
 
 Container: TypeAlias = dict[str, JsonValue] | list[JsonValue]
@@ -94,7 +97,7 @@ class Parser:
         max_chars: code points of text in all; None for no limit.
 
     Attributes:
-        repairs: what was forgiven or unusual so far, in order.
+        repairs: what was forgiven or unusual so far, in order; the first `MAX_REPAIRS`.
         offset: code points fed so far.
     """
 
@@ -293,7 +296,8 @@ class Parser:
         if position < len(text):
             if not self._lenient:
                 raise self._unexpected(text, position)
-            self._note("trailing_text", position)
+            if not (self.repairs and self.repairs[-1].kind == "trailing_text"):
+                self._note("trailing_text", position)
         return len(text)
 
     _READERS: ClassVar[dict[State, Callable[["Parser", str, int], int]]] = {
@@ -437,5 +441,5 @@ class Parser:
             self._close()
 
     def _note(self, kind: str, position: int) -> None:
-        if kind == "duplicate_key" or not self.repairs or self.repairs[-1].kind != kind:
+        if len(self.repairs) < MAX_REPAIRS:
             self.repairs.append(Repair(kind, self.offset + position))

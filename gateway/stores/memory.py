@@ -51,7 +51,7 @@ class MemoryStore(Generic[T]):
         Raises:
             NotFound: unknown, or expired: the same answer for both.
         """
-        self._evict()
+        self.evict()
         if id_ in self._running:
             return self._running[id_]
         if id_ in self._ended:
@@ -63,13 +63,18 @@ class MemoryStore(Generic[T]):
         extraction = self._running.pop(id_)
         self._ended[id_] = (extraction, self._now_s() + self._retain_s, size_bytes)
         self._bytes += size_bytes
-        self._evict()
+        self.evict()
 
     def running(self) -> list[T]:
         """Return the extractions that run."""
         return list(self._running.values())
 
-    def _evict(self) -> None:
+    def has_ended(self) -> bool:
+        """Whether anything is kept that has ended."""
+        return bool(self._ended)
+
+    def evict(self) -> None:
+        """Let go of what is too old or too much."""
         now_s = self._now_s()
         while self._ended:
             extraction, until_s, size_bytes = next(iter(self._ended.values()))

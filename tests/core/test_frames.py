@@ -70,7 +70,7 @@ BAD: dict[str, list[Any]] = {
     "ticket": [5],
     "client": [5],
     "input": [5, ["x"]],
-    "messages": ["x", [], [5]],
+    "messages": ["x", [5]],
     "mode": [5],
     "busy": [5],
     "many": ["yes", 1],

@@ -127,7 +127,7 @@ def test_a_wrapper_is_taken_off(pieces: list[str]) -> None:
 def operations(schema: Any, *pieces: str, wrapper: str | None = None) -> list[list[Operation]]:
     """Return what watchers are shown of each piece."""
     parser, growth = Parser(), Growth(shape_of(schema), wrapper)
-    return [growth.shaped(parser.feed(piece)) for piece in pieces]
+    return [list(growth.shaped(parser.feed(piece))) for piece in pieces]
 
 
 PERSON = {"type": "object", "properties": {"name": {"type": "string"}, "kind": {"enum": ["human", "robot"]}}}
@@ -207,9 +207,9 @@ def test_a_wrapper_s_duplicate_replaces_the_whole_value() -> None:
 def test_nothing_is_kept_of_what_is_closed() -> None:
     """What is remembered is as much as is open, not as much as was written."""
     growth, parser = Growth(shape_of({"type": "array", "items": PERSON})), Parser()
-    growth.shaped(parser.feed('[{"kind":"human","name":"A"},{"kind":"rob'))
+    list(growth.shaped(parser.feed('[{"kind":"human","name":"A"},{"kind":"rob')))
     assert (set(growth._open), set(growth._held)) == ({"", "/1"}, {"/1/kind"})
-    growth.shaped(parser.feed('ot"}]'))
+    list(growth.shaped(parser.feed('ot"}]')))
     assert (growth._open, growth._held) == ({}, {})
 
 
