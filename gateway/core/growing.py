@@ -7,7 +7,7 @@
 
 import msgspec
 
-from gateway.core.pointer import JsonValue, index_of, split
+from gateway.core.pointer import JsonValue, index_of, resolve, step, unescape
 
 __all__ = ["GrowingValue", "encoded_size", "fresh"]
 
@@ -82,17 +82,14 @@ class GrowingValue:
         self._join()
         if pointer == self._growing:
             return self._pieces[0]
-        place = self._root
-        for token in split(pointer):
-            place = _step(place, token)
-        return place
+        return resolve(self._root, pointer)
 
     def _append(self, pointer: str, text: JsonValue) -> None:
         if not isinstance(text, str):
             raise TypeError(f"append at {pointer!r} takes a string")
         if pointer != self._growing:
             self._join()
-            start = _step(*self._find(pointer)) if pointer else self._root
+            start = step(*self._find(pointer)) if pointer else self._root
             if not isinstance(start, str):
                 raise TypeError(f"append at {pointer!r}: no string stands there")
             self._growing, self._pieces = pointer, [start]
@@ -163,23 +160,9 @@ class GrowingValue:
         if not slash:
             raise ValueError(f"not a JSON Pointer: {pointer!r}")
         if head != self._head:
-            self._container = self._at_container(head)
+            self._container = resolve(self._root, head)
             self._head = head
         container = self._container
         if not isinstance(container, dict | list):
             raise TypeError(f"no container stands at {head!r}")
-        return container, token.replace("~1", "/").replace("~0", "~") if "~" in token else token
-
-    def _at_container(self, pointer: str) -> JsonValue:
-        place = self._root
-        for token in split(pointer):
-            place = _step(place, token)
-        return place
-
-
-def _step(place: JsonValue, token: str) -> JsonValue:
-    if isinstance(place, dict):
-        return place[token]
-    if isinstance(place, list):
-        return place[index_of(token, len(place) - 1)]
-    raise LookupError(f"nothing stands below a {type(place).__name__}")
+        return container, unescape(token)

@@ -11,7 +11,7 @@ from enum import StrEnum
 import msgspec
 
 from gateway.core.growing import GrowingValue, fresh
-from gateway.core.pointer import JsonValue
+from gateway.core.pointer import JsonValue, escape
 
 __all__ = ["ADD", "APPEND", "CLOSE", "FILL", "REMOVE", "REPLACE", "Kind", "Operation", "difference", "fold", "plain"]
 
@@ -174,12 +174,12 @@ def difference(before: JsonValue, after: JsonValue, pointer: str = "") -> Iterat
 def _object_difference(before: dict[str, JsonValue], after: dict[str, JsonValue], pointer: str) -> Iterator[Operation]:
     for key in before:
         if key not in after:
-            yield Operation(REMOVE, f"{pointer}/{_escape(key)}")
+            yield Operation(REMOVE, f"{pointer}/{escape(key)}")
     for key, value in after.items():
         if key in before:
-            yield from difference(before[key], value, f"{pointer}/{_escape(key)}")
+            yield from difference(before[key], value, f"{pointer}/{escape(key)}")
         else:
-            yield Operation(ADD, f"{pointer}/{_escape(key)}", value)
+            yield Operation(ADD, f"{pointer}/{escape(key)}", value)
 
 
 def _array_difference(before: list[JsonValue], after: list[JsonValue], pointer: str) -> Iterator[Operation]:

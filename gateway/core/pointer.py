@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from gateway.core.values import JsonValue
 
-__all__ = ["JsonValue", "append", "escape", "index_of", "join", "resolve", "split", "unescape"]
+__all__ = ["JsonValue", "append", "escape", "index_of", "join", "resolve", "split", "step", "unescape"]
 
 
 def escape(token: str) -> str:
@@ -45,30 +45,22 @@ def split(pointer: str) -> list[str]:
 def resolve(value: JsonValue, pointer: str) -> JsonValue:
     """Give what stands at `pointer` in `value`; LookupError where there is nothing."""
     for token in split(pointer):
-        match value:
-            case dict():
-                value = value[token]
-            case list() if _is_index(token) and int(token) < len(value):
-                value = value[int(token)]
-            case _:
-                raise LookupError(f"nothing stands at {pointer!r}")
+        value = step(value, token)
     return value
 
 
-def _is_index(digits: str) -> bool:
-    """Digits only, without a leading zero (RFC 6901 §4), and few enough to be a position."""
-    return digits.isascii() and digits.isdigit() and len(digits) < 16 and (digits == "0" or digits[0] != "0")
+def step(value: JsonValue, token: str) -> JsonValue:
+    """Give the member or item that an unescaped token names; LookupError where there is none."""
+    if isinstance(value, dict):
+        return value[token]
+    if isinstance(value, list):
+        return value[index_of(token, len(value) - 1)]
+    raise LookupError(f"nothing stands below a {type(value).__name__}")
 
 
 def index_of(token: str, most: int) -> int:
-    """Return an array index (RFC 6901 §4): digits without a leading zero, at most `most`.
-
-    Raises:
-        LookupError: it is not, or beyond that.
-    """
-    if not (token.isascii() and token.isdecimal()) or (token[0] == "0" and token != "0"):  # noqa: S105
-        raise LookupError(f"not an array index: {token!r}")
-    index = int(token)
-    if index > most:
-        raise IndexError(f"index {index} is beyond {most}")
-    return index
+    """Give an array index (RFC 6901 §4): digits without a leading zero, at most `most`; LookupError for others."""
+    is_index = token.isascii() and token.isdecimal() and (token == "0" or token[0] != "0")  # noqa: S105
+    if not is_index or len(token) > len(str(most)) or int(token) > most:
+        raise LookupError(f"expected an array index of at most {most}, got {token[:20]!r}")
+    return int(token)

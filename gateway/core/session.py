@@ -82,6 +82,18 @@ class End:
     id: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Malformed:
+    """Stands for a frame that is no message."""
+
+    error: BadRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Stands for the `hello` that did not come in time."""
+
+
 Command: TypeAlias = Send | Close | Start | Attach | Detach | Change | End
 
 Handler: TypeAlias = Callable[["Session", Any], list[Command]]
@@ -124,8 +136,8 @@ class Session:
         self._started: dict[str, str] = {}  # extractions of this session that still run → the id that started them
         self._finished: OrderedDict[str, None] = OrderedDict()
 
-    def receive(self, message: ClientMessage) -> list[Command]:
-        """Decide what a message leads to."""
+    def receive(self, message: ClientMessage | Malformed | Late) -> list[Command]:
+        """Decide what a message leads to, or what stands for one."""
         handler, phase = self.TABLE[self.phase, type(message)]
         try:
             commands = handler(self, message)
@@ -137,17 +149,11 @@ class Session:
 
     def reject(self, error: BadRequest) -> list[Command]:
         """Decide what a frame that is no message leads to."""
-        if self.phase is Phase.GREETING:
-            self.phase = Phase.CLOSED
-            return [Send(messages.error_message(error)), Close(CloseCode.PROTOCOL_VIOLATION, "expected hello")]
-        return [Send(messages.error_message(error, id=getattr(error, "frame_id", None)))]
+        return self.receive(Malformed(error))
 
     def expire(self) -> list[Command]:
-        """Decide what follows when `hello` did not come in time."""
-        if self.phase is not Phase.GREETING:
-            return []
-        self.phase = Phase.CLOSED
-        return [Close(CloseCode.HELLO_TIMEOUT, f"expected hello within {self._limits.hello_timeout_s:g} s")]
+        """Decide what follows when the time for `hello` is over."""
+        return self.receive(Late())
 
     def started(self, id_: str, extraction: str, *, is_own: bool) -> None:
         """Take note that `Start` worked; `is_own` where it counts towards this session's limit."""
@@ -188,6 +194,16 @@ class Session:
         expected = "hello first" if self.phase is Phase.GREETING else "one hello only"
         name = message.__struct_config__.tag
         return [Close(CloseCode.PROTOCOL_VIOLATION, f"expected {expected}, got {name}")]
+
+    def _refuse_greeting(self, malformed: Malformed) -> list[Command]:
+        close = Close(CloseCode.PROTOCOL_VIOLATION, "expected hello")
+        return [Send(messages.error_message(malformed.error)), close]
+
+    def _refuse_frame(self, malformed: Malformed) -> list[Command]:
+        return [Send(messages.error_message(malformed.error, id=getattr(malformed.error, "frame_id", None)))]
+
+    def _give_up(self, _: Late) -> list[Command]:
+        return [Close(CloseCode.HELLO_TIMEOUT, f"expected hello within {self._limits.hello_timeout_s:g} s")]
 
     def _extract(self, message: messages.Extract) -> list[Command]:
         if message.id in self._live:
@@ -247,7 +263,7 @@ class Session:
     def _ping(self, message: messages.Ping) -> list[Command]:
         return [Send(messages.Pong(nonce=message.nonce))]
 
-    def _ignore(self, _: ClientMessage) -> list[Command]:
+    def _ignore(self, _: ClientMessage | Malformed | Late) -> list[Command]:
         return []
 
     def _not_offered(self, message: ClientMessage) -> list[Command]:
@@ -265,11 +281,15 @@ class Session:
         messages.Credential: _not_offered,
         messages.Ping: _ping,
         messages.Pong: _ignore,
+        Malformed: _refuse_frame,
+        Late: _ignore,
     }
 
     TABLE: ClassVar[dict[tuple[Phase, type[Any]], tuple[Handler, Phase]]] = {
         **_each(Phase.GREETING, dict.fromkeys(_HANDLERS, _violate), Phase.CLOSED),
         (Phase.GREETING, messages.Hello): (_greet, Phase.OPEN),
+        (Phase.GREETING, Malformed): (_refuse_greeting, Phase.CLOSED),
+        (Phase.GREETING, Late): (_give_up, Phase.CLOSED),
         **_each(Phase.OPEN, _HANDLERS, Phase.OPEN),
         **_each(Phase.CLOSED, dict.fromkeys(_HANDLERS, _ignore), Phase.CLOSED),
     }

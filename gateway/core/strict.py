@@ -72,6 +72,8 @@ class _References:
     def __init__(self, root: JsonValue) -> None:
         self.root = root
         self._names: dict[int, str] = {}
+        self._taken: set[str] = set()
+        self._numbers: dict[str, int] = {}  # the last one behind each stem, so that none is tried twice
         self._pending: list[tuple[str, JsonValue]] = []
 
     def refer(self, reference: str) -> str:
@@ -94,10 +96,12 @@ class _References:
     def _fresh_name(self, reference: str) -> str:
         tokens = split(unquote(reference.removeprefix("#"))) or ["root"]
         stem = re.sub(r"[^A-Za-z0-9_.-]", "_", tokens[-1])[:_MAX_NAME_CHARS] or "_"
-        taken = set(self._names.values())
-        name, number = stem, 2
-        while name in taken:
-            name, number = f"{stem}_{number}", number + 1
+        name, number = stem, self._numbers.get(stem, 1)
+        while name in self._taken:
+            number += 1
+            name = f"{stem}_{number}"
+        self._numbers[stem] = number
+        self._taken.add(name)
         return name
 
 
