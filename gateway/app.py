@@ -3,12 +3,13 @@
 import mimetypes
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import asdict
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
+import msgspec
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
@@ -20,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.choice import Choice, choose
 from gateway.connection import Heartbeat
-from gateway.core import messages
+from gateway.core import frames, messages
 from gateway.core.document import Encoding
 from gateway.core.limits import Limits
 from gateway.core.schema import Schema
@@ -28,15 +29,17 @@ from gateway.handshake import Access, Handshake
 from gateway.hub import Hub
 from gateway.jobs import Jobs
 from gateway.origins import Origins
-from gateway.ports import Mode, Provider
+from gateway.ports import Mode, ModelHost, ModelState, Provider
 from gateway.registry import DEFAULT_INSTRUCTIONS, Extractor, Registry
-from gateway.settings import Settings, limits_from
+from gateway.settings import Settings, is_loopback, limits_from
+from gateway.streaming import Partial, blocking, partials, validated_by
 from gateway.tasks import Tasks
 from gateway.version import __version__
 
 __all__ = ["Gateway"]
 
 T = TypeVar("T", bound=type[Any])
+M = TypeVar("M")
 
 _HEARTBEAT_S = 15.0
 _LAST_WORDS_S = 0.5  # for runs to come to their ending when the gateway is closed
@@ -67,10 +70,11 @@ class Gateway:
     ) -> None:
         """Begin without extractors."""
         self.registry = Registry()
-        self.settings = Settings() if settings is None else settings
+        self._settings = Settings() if settings is None else settings
         self.limits = limits_from() if limits is None else limits
         self.tasks = Tasks()
         self.heartbeat = Heartbeat(_HEARTBEAT_S)
+        self._given = provider
         self._choice = None if provider is None else Choice(provider, f"provider {provider.name}, as given")
         self._hub: Hub | None = None
         self._app: Starlette | None = None
@@ -109,11 +113,25 @@ class Gateway:
                 mode=Mode(mode),
                 description=(lines[0] if lines else "") if description is None else description,
                 example=example,
+                declared=declared,
             )
             self.registry.add(extractor)
             return declared
 
         return register
+
+    @property
+    def settings(self) -> Settings:
+        """What an operator has set."""
+        return self._settings
+
+    @settings.setter
+    def settings(self, settings: Settings) -> None:
+        """Take other settings; what was made with the ones before (application, hub, choice) is made anew."""
+        self._settings = settings
+        self._app = self._hub = None
+        if self._given is None:
+            self._choice = None
 
     @property
     def choice(self) -> Choice:
@@ -131,8 +149,67 @@ class Gateway:
     def hub(self) -> Hub:
         """Every extraction of this process."""
         if self._hub is None:
-            self._hub = Hub(self.provider, limits=self.limits, tasks=self.tasks, now_s=time.monotonic, new_id=_new_id)
+            limits = _within(self.limits, self.provider)
+            self._hub = Hub(self.provider, limits=limits, tasks=self.tasks, now_s=time.monotonic, new_id=_new_id)
         return self._hub
+
+    def stream(
+        self,
+        response_model: type[M],
+        input: str | Sequence[Mapping[str, Any]],  # noqa: A002 - the wire's own name
+        *,
+        instructions: str | None = None,
+        model: str | None = None,
+        mode: Mode | str | None = None,
+        params: Mapping[str, Any] | None = None,
+        interval: float = 0.04,
+    ) -> AsyncGenerator[Partial[M]]:
+        """Extract in this process: ever fuller partials, the last one validated.
+
+        Leaving the loop cancels the provider's call. The gateway stays open for further calls until `close`.
+
+        Args:
+            response_model: a pydantic model, or any type pydantic can validate (`list[User]`); what it was registered
+                with as an extractor of this gateway applies.
+            input: the text, or chat messages, verbatim.
+            instructions: the system message.
+            model: the provider's model.
+            mode: `tools`, `json_schema` or `json`.
+            params: `temperature`, `top_p`, `max_tokens`, `seed`, `stop`.
+            interval: least seconds between two partials, 0 to 1.
+
+        Raises:
+            GatewayError: with its `code`, as on the wire; besides, `incomplete` where the model was cut off.
+        """
+        known = self.registry.made_from(response_model)
+        extractor = known or Extractor(name="inline", schema=Schema.from_model(response_model))
+        if instructions is not None:
+            extractor = replace(extractor, instructions=instructions)
+        wish: dict[str, Any] = {"type": "extract", "id": "stream", "extractor": extractor.name, "model": model}
+        wish |= {"input": input} if isinstance(input, str) else {"messages": list(input)}
+        wish |= {"mode": None if mode is None else str(mode), "params": None if params is None else dict(params)}
+        given = {name: value for name, value in wish.items() if value is not None}
+        request = frames.read(msgspec.json.encode(given).decode(), max_depth=self.limits.message_depth)
+        job = self._jobs.job(cast("messages.Extract", request), extractor)
+        audience, _ = self.hub.start(job)
+        return partials(audience, response_model, validated_by(response_model), interval_ms=round(interval * 1000))
+
+    def stream_sync(self, response_model: type[M], input: Any, **options: Any) -> Generator[Partial[M]]:  # noqa: A002
+        """Do the same as `stream` from synchronous code, in a script or a notebook.
+
+        Each call makes a gateway of its own in a thread of its own, and closes it. Options are those of `stream`.
+        """
+        return blocking(lambda: self._alone(response_model, input, options))
+
+    async def _alone(self, response_model: type[M], text: Any, options: dict[str, Any]) -> AsyncGenerator[Partial[M]]:
+        gateway = Gateway(provider=self._given, settings=self.settings, limits=self.limits)
+        gateway.registry = self.registry
+        try:
+            async with aclosing(gateway.stream(response_model, text, **options)) as items:
+                async for item in items:
+                    yield item
+        finally:
+            await gateway.close()
 
     @property
     def app(self) -> Starlette:
@@ -146,18 +223,21 @@ class Gateway:
         for run in self.hub.running():
             run.shut_down()
         await self.tasks.close(patience_s=_LAST_WORDS_S)
+        self.hub.close()
         await self.provider.close()
+
+    @property
+    def _jobs(self) -> Jobs:
+        has_inline_schemas = bool(self.settings.inline_schemas)
+        return Jobs(self.registry, limits=self.limits, model=self.settings.model, has_inline_schemas=has_inline_schemas)
 
     def _new_app(self) -> Starlette:
         settings, limits = self.settings, self.limits
-        jobs = Jobs(
-            self.registry, limits=limits, model=settings.model, has_inline_schemas=bool(settings.inline_schemas)
-        )
         handshake = Handshake(
-            origins=Origins(settings.origins),
+            origins=Origins(settings.origins, allows_loopback=is_loopback(settings.host)),
             access=Access(settings.tokens),
             hub=self.hub,
-            jobs=jobs,
+            jobs=self._jobs,
             limits=limits,
             tasks=self.tasks,
             heartbeat=self.heartbeat,
@@ -185,17 +265,37 @@ class Gateway:
             "protocol": messages.PROTOCOL,
             "server": f"extraction-gateway/{__version__}",
             "heartbeat_ms": round(_HEARTBEAT_S * 1000),
-            "limits": asdict(self.limits),
+            "limits": asdict(_within(self.limits, self.provider)),
             "extractors": [extractor.described() for extractor in self.registry],
             "encodings": list(Encoding),
             "inline_schemas": bool(self.settings.inline_schemas),
-            "provider": {"name": self.provider.name, "model": self.settings.model},
+            "provider": _described(self.provider, self.settings.model),
         }
 
     async def _readyz(self, _: Request) -> Response:
         is_full = len(self.heartbeat) >= self.limits.max_connections
-        status = {"ready": not is_full, "provider": self.provider.name, "connections": len(self.heartbeat)}
+        state = _described(self.provider, None)["state"]
+        status = {
+            "ready": not is_full,
+            "provider": self.provider.name,
+            "state": state,
+            "connections": len(self.heartbeat),
+        }
         return JSONResponse(status, status_code=503 if is_full else 200)
+
+
+def _described(provider: Provider, model: str | None) -> dict[str, Any]:
+    """Return what clients are told of the provider; one that runs no model itself is always ready."""
+    if isinstance(provider, ModelHost):
+        return {"name": provider.name, "model": provider.model, "state": provider.state}
+    return {"name": provider.name, "model": model, "state": ModelState.READY}
+
+
+def _within(limits: Limits, provider: Provider) -> Limits:
+    """Return the limits, with no more calls at once than the provider's own model answers: others are queued."""
+    if not isinstance(provider, ModelHost):
+        return limits
+    return replace(limits, provider_calls=min(limits.provider_calls, provider.slots))
 
 
 class _Guarded:

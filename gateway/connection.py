@@ -279,8 +279,8 @@ class Connection:
         text = messages.encode(message)
         self._lane.append(text)
         self._lane_chars += len(text)
-        is_backlog = len(self._lane) > 1  # one message alone may be large: a welcome with many extractors
-        if is_backlog and (len(self._lane) > _LANE_MESSAGES or self._lane_chars > _LANE_CHARS):
+        behind_chars = self._lane_chars - len(self._lane[0])  # the first may be large: a welcome with many extractors
+        if len(self._lane) > _LANE_MESSAGES or behind_chars > _LANE_CHARS:
             self._lane.clear()
             self._close = Close(CloseCode.TOO_SLOW, "expected the client to read")
             self._stop_reading()

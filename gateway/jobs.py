@@ -76,14 +76,18 @@ class Jobs:
         self._model = model
         self._has_inline_schemas = has_inline_schemas
 
-    def job(self, request: messages.Extract) -> Job:
+    def job(self, request: messages.Extract, extractor: Extractor | None = None) -> Job:
         """Return the job a client asks for.
+
+        Args:
+            request: what is asked.
+            extractor: what to extract with, where it is not the request that says so.
 
         Raises:
             ClientError: what is asked is malformed, unknown, or not offered; says which field.
         """
         _check_not_asked(request, _RUN_WISHES)
-        extractor = self._extractor(request)
+        extractor = self._extractor(request) if extractor is None else extractor
         schema = extractor.schema.many() if request.many else extractor.schema
         chat = _chat(request, extractor)
         return Job(
@@ -122,6 +126,8 @@ def _chat(request: messages.Extract, extractor: Extractor) -> tuple[dict[str, An
     if request.input is not None:
         return (_system(extractor.instructions), {"role": "user", "content": request.input})
     given = tuple(request.messages or ())
+    if not given:
+        raise BadRequest("messages: expected at least one message, got none", param="messages")
     for index, message in enumerate(given):
         if not isinstance(message.get("role"), str):
             raise BadRequest(f"messages[{index}].role: expected a string", param=f"messages[{index}].role")

@@ -7,11 +7,23 @@ An adapter implements one port in one file, alone imports its third party, and t
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
-__all__ = ["Delta", "Finish", "Mode", "Provider", "ProviderRequest", "Reasoning", "Refusal", "Text", "Usage"]
+__all__ = [
+    "Delta",
+    "Finish",
+    "Mode",
+    "ModelHost",
+    "ModelState",
+    "Provider",
+    "ProviderRequest",
+    "Reasoning",
+    "Refusal",
+    "Text",
+    "Usage",
+]
 
 
 class Mode(StrEnum):
@@ -101,4 +113,33 @@ class Provider(Protocol):
 
     async def close(self) -> None:
         """Let go of every connection."""
+        ...
+
+
+class ModelState(StrEnum):
+    """How far a model is that a provider runs itself (PROTOCOL.md, `welcome`)."""
+
+    IDLE = "idle"  # started by the first extraction
+    LOADING = "loading"
+    READY = "ready"
+    FAILED = "failed"  # started again by the next extraction
+
+
+@runtime_checkable
+class ModelHost(Protocol):
+    """What a provider also tells that runs its model itself."""
+
+    @property
+    def model(self) -> str:
+        """The only model there is."""
+        ...
+
+    @property
+    def state(self) -> ModelState:
+        """How far it is."""
+        ...
+
+    @property
+    def slots(self) -> int:
+        """How many calls it answers at once; more only wait for each other."""
         ...

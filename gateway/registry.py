@@ -29,6 +29,7 @@ class Extractor:
         mode: how the provider is asked for JSON.
         description: one line for people.
         example: an input to try it with.
+        declared: the type it was made from, where there is one.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Extractor:
     mode: Mode = Mode.TOOLS
     description: str = ""
     example: str = ""
+    declared: Any = None
 
     def described(self) -> dict[str, JsonValue]:
         """Return the entry of `welcome.extractors`."""
@@ -69,6 +71,10 @@ class Registry:
         if extractor.name in self._extractors:
             raise ValueError(f"an extractor named {extractor.name!r} is registered already")
         self._extractors[extractor.name] = extractor
+
+    def made_from(self, declared: object) -> Extractor | None:
+        """Return the extractor that was registered for a type."""
+        return next((extractor for extractor in self if extractor.declared is declared), None)
 
     def get(self, name: str) -> Extractor:
         """Return the extractor of that name.

@@ -1,20 +1,26 @@
 """The settings: `GATEWAY_` and an upper-cased name each, read once, at the composition root (PROTOCOL.md §10)."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import fields
 from ipaddress import ip_address
 from math import inf
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, TypeAdapter, ValidationError
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.core.limits import Limits
 
-__all__ = ["Settings", "SettingsError", "is_loopback", "limits_from"]
+__all__ = ["Settings", "SettingsError", "in_words", "is_loopback", "limits_from"]
 
 _PREFIX = "GATEWAY_"
+
+_ORIGIN = re.compile(r"(?P<origin>(?P<scheme>https?)://([\w.-]+|\[[\da-f:.]+\]))(?P<port>:\d{1,5})?/?", re.ASCII)
+_IMPLIED_PORTS = {"http": ":80", "https": ":443"}
+"""Browsers leave them out of an origin."""
 
 
 class SettingsError(ValueError):
@@ -25,7 +31,17 @@ def _listed(value: object) -> object:
     return tuple(item.strip() for item in value.split(",") if item.strip()) if isinstance(value, str) else value
 
 
+def _origin(value: str) -> str:
+    """Return an origin as browsers write it."""
+    match = _ORIGIN.fullmatch(value.lower())
+    if match is None:
+        raise PydanticCustomError("origin", "expected scheme://host[:port], such as https://app.example.org")
+    origin, scheme, port = match.group("origin", "scheme", "port")
+    return origin if port in (None, _IMPLIED_PORTS[scheme]) else origin + port
+
+
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
+Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_listed)]
 
 
 class Settings(BaseSettings):
@@ -33,13 +49,17 @@ class Settings(BaseSettings):
 
     Attributes:
         host: address to listen on; one that is not loopback needs `tokens`.
-        port: TCP port.
-        provider: `openai`, `recorded`, or `auto`: openai where a key or base URL is set, else recorded.
+        port: TCP port; 0 for any free one.
+        provider: `openai`, `local`, `recorded`, or `auto`: openai where a key or base URL is set, else local where it
+            is installed, else recorded.
         model: the model where neither client nor extractor names one.
+        model_file: a GGUF file for the local provider; None means the installed one.
+        model_threads: how many threads the local provider's model may use.
         recordings: files that the recorded provider plays besides the shipped ones, separated by commas.
         speed: how many times as fast as it was recorded; 0 for no pauses.
         tokens: credentials that may enter, separated by commas; none means everybody may (loopback only).
-        origins: origins that browsers may come from, separated by commas; empty means the loopback ones.
+        origins: origins that browsers may come from, separated by commas, each `scheme://host[:port]`; empty means the
+            loopback ones.
         inline_schemas: whether clients may bring a schema of their own; None means only
             where `gateway serve` serves no application of yours, on loopback.
         log_level: of the `gateway` logger.
@@ -48,13 +68,15 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore")
 
     host: str = "127.0.0.1"
-    port: int = 8080
-    provider: Literal["auto", "openai", "recorded"] = "auto"
+    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    provider: Literal["auto", "openai", "local", "recorded"] = "auto"
     model: str | None = None
+    model_file: str | None = None
+    model_threads: Annotated[int, Field(gt=0)] = 1
     recordings: Listed = ()
     speed: Annotated[float, Field(ge=0)] = 1.0
     tokens: Listed = ()
-    origins: Listed = ()
+    origins: Origins = ()
     inline_schemas: bool | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
@@ -69,6 +91,13 @@ class Settings(BaseSettings):
                 f"{self.host} is not a loopback address and no credential is configured: "
                 f"set {_PREFIX}TOKENS to one or more secret tokens, or listen on 127.0.0.1"
             )
+
+
+def in_words(error: OSError) -> str:
+    """Return why a file cannot be used, without its name."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    return (error.strerror or type(error).__name__).lower()
 
 
 def is_loopback(host: str) -> bool:

@@ -15,7 +15,7 @@ from starlette.types import ASGIApp
 
 import gateway as package
 from gateway.app import Gateway
-from gateway.ports import Finish, Mode
+from gateway.ports import Finish, Mode, ModelState
 from gateway.providers.scripted import Gate, ScriptedProvider
 from gateway.settings import Settings
 from gateway.version import __version__
@@ -66,8 +66,26 @@ async def test_probes() -> None:
             await greeted(socket)
             full = await client.get("/readyz")
     assert (alive.status_code, ready.status_code, full.status_code) == (200, 200, 503)
-    assert ready.json() == {"ready": True, "provider": "scripted", "connections": 0}
-    assert full.json() == {"ready": False, "provider": "scripted", "connections": 1}
+    assert ready.json() == {"ready": True, "provider": "scripted", "state": "ready", "connections": 0}
+    assert full.json() == {"ready": False, "provider": "scripted", "state": "ready", "connections": 1}
+
+
+class Hosting(ScriptedProvider):
+    """A provider that runs a model itself."""
+
+    model = "own-model"
+    state = ModelState.IDLE
+    slots = 2
+
+
+async def test_a_model_that_the_provider_runs_is_told() -> None:
+    """Its name and state, now; no more runs at once than it answers, others are queued."""
+    provider = Hosting(['{"a": "x"}', Finish("stop")])
+    async with opened(provider) as gateway, browser(gateway.app) as client, joined(gateway.app) as line:
+        provider.state = ModelState.FAILED
+        welcome, ready = (await greeted(line)).welcome, await client.get("/readyz")
+    assert welcome["provider"] == {"name": "scripted", "model": "own-model", "state": "failed"}
+    assert (welcome["limits"]["provider_calls"], ready.json()["state"]) == (2, "failed")
 
 
 async def test_other_paths_and_files() -> None:
@@ -154,3 +172,12 @@ def test_the_package_shows_the_gateway() -> None:
     assert package.__version__ == __version__
     with pytest.raises(AttributeError):
         _ = package.Nothing  # type: ignore[attr-defined]
+
+
+def test_settings_that_come_late_hold() -> None:
+    """An application that has mounted its gateway already is still served as the command line says."""
+    gateway = Gateway(settings=Settings(provider="recorded"))
+    mounted, chosen = gateway.app, gateway.choice
+    gateway.settings = Settings(provider="recorded", model="another")
+    assert gateway.app is not mounted
+    assert gateway.choice is not chosen

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import pytest
 from websockets.asyncio.client import connect
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.typing import Origin, Subprotocol
 
 from gateway.cli import main
-from gateway.providers.recorded import Recording
 from gateway.recordings import CONFERENCE_TEXT
 from gateway.version import __version__
 from tests.fakes.client import connected
@@ -89,9 +89,34 @@ async def test_ctrl_c_stops_at_once_with_a_run_and_a_client() -> None:
     assert time.monotonic() - began_s < 2
 
 
+async def test_the_log_is_no_place_for_strangers_to_write_in() -> None:
+    """A refused page is one line that names the setting, broken UTF-8 none, a failed extraction one with its code."""
+    async with process("serve", "--port", "0", "--provider", "recorded") as running:
+        url = (await address(running)).replace("http", "ws") + "/v1/ws"
+        with pytest.raises(InvalidStatus):
+            await connect(url, subprotocols=[Subprotocol("extraction.v1")], origin=Origin("https://elsewhere.example"))
+        async with connect(url, subprotocols=[Subprotocol("extraction.v1")]) as socket:
+            await socket.send(b"\xff\xfe", text=True)
+            with pytest.raises(ConnectionClosed):
+                await socket.recv()
+        async with connected(url.removesuffix("/v1/ws").replace("ws", "http")) as client:
+            watch = await client.extract("w", extractor="conference", input="a text nobody recorded: hush")
+            await client.finish(watch)
+        running.send_signal(signal.SIGINT)
+        _, said = await running.communicate()
+    lines = said.decode().splitlines()
+    assert len(lines) == 2, lines
+    assert "GATEWAY_ORIGINS" in lines[0]
+    assert "failed: provider_error" in lines[1]
+    assert "hush" not in said.decode()
+
+
 async def test_the_example_plays() -> None:
     """Out of the box: the conference, and schemas of one's own on loopback; SIGTERM ends it without a word."""
-    async with process("serve", "--port", "0", "--speed", "0") as running, connected(await address(running)) as client:
+    async with (
+        process("serve", "--port", "0", "--provider", "recorded", "--speed", "0") as running,
+        connected(await address(running)) as client,
+    ):
         await client.finish(watch := await client.extract("a", extractor="conference", input=CONFERENCE_TEXT))
         running.terminate()
         _, said = await running.communicate()
@@ -104,7 +129,9 @@ async def test_an_application_of_ones_own(tmp_path: Path) -> None:
     """Found beside where one stands; the command line's settings hold, schemas of clients are off."""
     (tmp_path / "shop.py").write_text(APPLICATION)
     async with (
-        process("serve", "shop:gateway", "--port", "0", cwd=tmp_path, GATEWAY_MODEL="m") as running,
+        process(
+            "serve", "shop:gateway", "--port", "0", "--provider", "recorded", cwd=tmp_path, GATEWAY_MODEL="m"
+        ) as running,
         connected(await address(running)) as client,
     ):
         welcome = client.welcome
@@ -121,11 +148,20 @@ async def test_an_application_of_ones_own(tmp_path: Path) -> None:
         ([], {"GATEWAY_MESSAGE_BYTES": "0"}, "GATEWAY_MESSAGE_BYTES"),
         ([], {"GATEWAY_MESSAGE_BYTES": "x"}, "GATEWAY_MESSAGE_BYTES"),
         ([], {"GATEWAY_PROVIDER": "other"}, "GATEWAY_PROVIDER"),
+        (["--port", "65536"], {}, "--port"),
+        (["--port", "-1"], {}, "--port"),
+        ([], {"GATEWAY_PORT": "65536"}, "GATEWAY_PORT"),
+        (["--speed", "-1"], {}, "--speed"),
+        ([], {"GATEWAY_ORIGINS": "https://app.example.org, *"}, "scheme://host[:port], such as"),
+        ([], {"GATEWAY_ORIGINS": "app.example.org"}, "got 'app.example.org'"),
+        (["--provider", "auto"], {"OPENAI_BASE_URL": "notaurl"}, "OPENAI_BASE_URL: expected http://… or https://…"),
+        (["--provider", "openai"], {}, "provider openai: set OPENAI_API_KEY, or OPENAI_BASE_URL"),
         (["own_shop"], {}, "module:attribute"),
         (["no_such_module:gateway"], {}, "no_such_module"),
         (["own_shop:nothing"], {}, "nothing"),
         (["own_shop:other"], {}, "expected a gateway.Gateway, got int"),
-        (["--recording", "/nowhere.json"], {}, "/nowhere.json"),
+        (["--recording", "/nowhere.json"], {}, "recording /nowhere.json: no such file"),
+        (["--recording", "own_shop.py"], {}, "own_shop.py: expected a recording (extraction-recording.v1): "),
     ],
 )
 def test_what_is_asked_for_wrongly(
@@ -147,17 +183,32 @@ def test_what_is_asked_for_wrongly(
     assert (status, said.count("\n"), words in said) == (2, 1, True), said
 
 
-def test_a_port_that_is_taken(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    """Status 1, and the log says why."""
+async def test_a_port_that_is_taken() -> None:
+    """Status 1, and one line that says where and why."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
-        assert main(["serve", "--port", str(taken.getsockname()[1])]) == 1
-    assert "address already in use" in caplog.text
+        port = str(taken.getsockname()[1])
+        async with process("serve", "--port", port, "--provider", "recorded") as running:
+            _, said = await running.communicate()
+    _, line = said.decode().splitlines()
+    assert (running.returncode, line) == (
+        1,
+        f"gateway: cannot listen on 127.0.0.1, port {port}: address already in use",
+    )
 
 
-def test_a_provider_that_is_not_configured(capsys: pytest.CaptureFixture[str]) -> None:
-    """Status 1, and what to set."""
-    assert main(["serve", "--port", "0", "--provider", "openai"]) == 1
-    assert "OPENAI_API_KEY" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("host", "origins", "is_said"),
+    [("0.0.0.0", "", True), ("0.0.0.0", "https://app.example.org", False), ("127.0.0.1", "", False)],  # noqa: S104
+)
+async def test_who_is_let_in_by_default_is_said_where_others_may_want_to(
+    host: str, origins: str, is_said: bool
+) -> None:
+    """Beyond loopback, without a list of origins, no page can connect, and nobody would know why."""
+    arguments = ["serve", "--port", "0", "--provider", "recorded", "--host", host]
+    async with process(*arguments, GATEWAY_TOKENS="t", GATEWAY_ORIGINS=origins) as running:
+        assert running.stderr is not None
+        lines = [(await running.stderr.readline()).decode() for _ in range(2)]
+    assert ("no web page may connect: set GATEWAY_ORIGINS" in lines[1]) is is_said
 
 
 def test_no_command_and_the_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -167,32 +218,3 @@ def test_no_command_and_the_version(capsys: pytest.CaptureFixture[str]) -> None:
             main(arguments)
         assert ended.value.code == status
         assert words in "".join(capsys.readouterr())
-
-
-def test_recording(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """What a provider answers is shown, and written as a recording that plays again."""
-    (tmp_path / "in.txt").write_text(CONFERENCE_TEXT)
-    status = main(["record", str(tmp_path / "in.txt"), "-o", str(tmp_path / "out.json"), "--speed", "0"])
-    recording = Recording.from_json((tmp_path / "out.json").read_bytes())
-    shown = json.loads(capsys.readouterr().out)
-    assert (status, recording.input, len(shown["users"])) == (0, CONFERENCE_TEXT, 4)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "status"),
-    [
-        (["missing.txt"], 2),
-        (["in.txt", "--schema", "in.txt"], 2),
-        (["in.txt", "--schema", "schema.json"], 1),
-        (["in.txt"], 1),
-    ],
-)
-def test_what_cannot_be_recorded(  # the provider has no recording of this text
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], status: int
-) -> None:
-    """A file that is not there or not JSON is a usage error, a schema or text that cannot be, a failure."""
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "in.txt").write_text("some text")
-    (tmp_path / "schema.json").write_text('{"type": "nothing"}')
-    assert main(["record", *arguments, "-o", "out.json"]) == status
-    assert not (tmp_path / "out.json").exists()

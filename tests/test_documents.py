@@ -158,7 +158,7 @@ def test_each_sub_command_and_option_is_listed() -> None:
     options = {option for command in commands.choices.values() for option in command._option_string_actions}
 
     assert set(re.findall(r"`gateway (\w+)", told)) == set(commands.choices)
-    assert set(re.findall(r"--\w+", told)) == {name for name in options if name.startswith("--")} - {"--help"}
+    assert set(re.findall(r"--\w[\w-]*", told)) == {name for name in options if name.startswith("--")} - {"--help"}
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
@@ -281,12 +281,18 @@ def _updates(document: Document, frame: Frame) -> list[Frame]:
 
 
 def test_each_shell_line_is_a_command_there_is(capsys: pytest.CaptureFixture[str]) -> None:
-    """`make` targets exist, `gateway` accepts its arguments, and compose has its file."""
+    """`make` targets exist, `gateway` accepts its arguments, variables are read, and compose has its file."""
+    variables = {"OPENAI_API_KEY", "OPENAI_BASE_URL", *(f"GATEWAY_{name.upper()}" for name in Settings.model_fields)}
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     for line in "".join(blocks(README, "sh")).splitlines():
-        match shlex.split(line, comments=True):
+        words = shlex.split(line, comments=True)
+        while re.match(r"[A-Z_]+=[^$]", words[0]):
+            assert words.pop(0).partition("=")[0] in variables
+        match words:
             case ["make", target]:
                 assert target in targets
+            case [".", ".venv/bin/activate"]:
+                assert "venv --quiet --python $(PYTHON) .venv" in (ROOT / "Makefile").read_text()
             case ["gateway", *arguments]:
                 assert callable(_parser().parse_args(arguments).run)
             case [assignment, _, _, _, "docker", "compose", *_] | [assignment, "docker", "compose", *_]:

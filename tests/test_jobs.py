@@ -91,6 +91,7 @@ def test_many() -> None:
         ({"extractor": "other", "input": "x"}, NotFound, "extractor"),
         ({"schema": SCHEMA}, BadRequest, "input"),
         ({"schema": SCHEMA, "input": "x", "messages": [{"role": "user", "content": "x"}]}, BadRequest, "input"),
+        ({"schema": SCHEMA, "messages": []}, BadRequest, "messages"),
         ({"schema": SCHEMA, "messages": [{"content": "x"}]}, BadRequest, "messages[0].role"),
         ({"schema": SCHEMA, "messages": [{"role": "user"}, {"role": 5}]}, BadRequest, "messages[1].role"),
         ({"schema": SCHEMA, "input": "x", "mode": "md_json"}, BadRequest, "mode"),
@@ -107,6 +108,11 @@ def test_what_cannot_be_a_job(fields: dict[str, Any], kind: type[GatewayError], 
     """The error names the field."""
     error = refusal(**fields)
     assert (type(error), error.param) == (kind, param)
+
+
+def test_input_and_messages_are_both_given_also_where_there_are_none() -> None:
+    """An empty list is something that was given."""
+    assert refusal(schema=SCHEMA, input="x", messages=[]).message.endswith("got both")
 
 
 def test_a_server_without_inline_schemas() -> None:

@@ -46,3 +46,10 @@ def test_a_list_stands_alone() -> None:
     assert not origins.allows("https://app.example.org:8443")
     assert not origins.allows("http://app.example.org")
     assert not origins.allows("http://localhost")
+
+
+def test_beyond_loopback_only_what_is_listed() -> None:
+    """A server that others can reach takes no page by default, not even one of its own machine."""
+    origins = Origins(allows_loopback=False)
+    assert not origins.allows("http://localhost:8080")
+    assert origins.allows(None)

@@ -15,6 +15,7 @@ import yaml
 ROOT = Path(__file__).parent.parent
 PROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text())
 GROUPS: dict[str, list[str]] = PROJECT["dependency-groups"]
+EXTRAS: dict[str, list[str]] = PROJECT["project"]["optional-dependencies"]
 PYTHON_LOCKS = sorted((ROOT / "requirements").glob("*.txt"))
 NPM_LOCKS = [ROOT / "package-lock.json", ROOT / "tools" / "browser" / "package-lock.json"]
 
@@ -51,8 +52,9 @@ def test_no_lock_names_a_registry(lock: Path) -> None:
     ("lock", "requirements"),
     [
         ("run", PROJECT["project"]["dependencies"]),
-        ("dev", PROJECT["project"]["dependencies"] + GROUPS["test"] + GROUPS["lint"]),
-        *((name, GROUPS[name]) for name in ("build", "node", "peers", "uv")),
+        ("local", PROJECT["project"]["dependencies"] + EXTRAS["local"]),
+        ("dev", PROJECT["project"]["dependencies"] + EXTRAS["local"] + GROUPS["test"] + GROUPS["lint"]),
+        *((name, GROUPS[name]) for name in ("build", "model", "node", "peers", "uv")),
     ],
 )
 def test_each_lock_holds_what_is_asked_for(lock: str, requirements: list[str]) -> None:
@@ -61,19 +63,19 @@ def test_each_lock_holds_what_is_asked_for(lock: str, requirements: list[str]) -
 
 
 def test_tests_run_on_the_versions_that_are_served() -> None:
-    """The lock for tests holds every pin of the lock for running."""
-    running = pins(ROOT / "requirements" / "run.txt")
-    testing = pins(ROOT / "requirements" / "dev.txt")
+    """The lock for tests holds every pin of the locks for running, without and with a local model."""
+    running, local, testing = (pins(ROOT / "requirements" / f"{name}.txt") for name in ("run", "local", "dev"))
 
-    assert running.items() <= testing.items()
+    assert running.items() <= local.items() <= testing.items()
 
 
 def test_every_dependency_has_its_reason() -> None:
     """Beside each requirement stands why it is there."""
     text = (ROOT / "pyproject.toml").read_text()
     start, end = text.index("\ndependencies = ["), text.index("[tool.hatch")
-    lines = re.findall(r'^  "[\w\[\]-]+>?=?[\d.]*",.*$', text[start:end], re.MULTILINE)
-    asked_for = PROJECT["project"]["dependencies"] + [line for group in GROUPS.values() for line in group]
+    lines = re.findall(r'^  "[\w\[\]-]+(?:[>=]=[\d.]+)?",.*$', text[start:end], re.MULTILINE)
+    groups = [PROJECT["project"]["dependencies"], *EXTRAS.values(), *GROUPS.values()]
+    asked_for = [line for group in groups for line in group]
 
     assert len(lines) == len(asked_for)
     assert [line for line in lines if not re.search(r", +# \w", line)] == []

@@ -52,7 +52,9 @@ def test_loopback(host: str, is_so: bool) -> None:
     assert is_loopback(host) is is_so
 
 
-@pytest.mark.parametrize("given", [{"port": "x"}, {"provider": "other"}, {"log_level": "loud"}])
+@pytest.mark.parametrize(
+    "given", [{"port": "x"}, {"port": "-1"}, {"port": "65536"}, {"provider": "other"}, {"log_level": "loud"}]
+)
 def test_a_setting_of_another_form(monkeypatch: pytest.MonkeyPatch, given: dict[str, str]) -> None:
     """It is refused, by its name."""
     ((name, value),) = given.items()
@@ -60,6 +62,36 @@ def test_a_setting_of_another_form(monkeypatch: pytest.MonkeyPatch, given: dict[
     with pytest.raises(ValidationError) as refused:
         Settings()
     assert refused.value.errors()[0]["loc"] == (name,)
+
+
+@pytest.mark.parametrize(
+    ("given", "origin"),
+    [
+        ("https://App.example.org/", "https://app.example.org"),
+        ("https://app.example.org:443", "https://app.example.org"),
+        ("http://app.example.org:443", "http://app.example.org:443"),
+        ("http://[::1]:8080", "http://[::1]:8080"),
+    ],
+)
+def test_an_origin_is_kept_as_browsers_write_it(given: str, origin: str) -> None:
+    """In lower case, without a slash behind it, and without a port that the scheme implies."""
+    assert Settings(origins=(given,)).origins == (origin,)
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        *("*", "null", "app.example.org", "localhost:8080", "//app.example.org", "https://"),
+        *("ftp://app.example.org", "https://*.example.org", "https://app.example.org/page"),
+        *("https://a@app.example.org", "https://app.example.org:x"),
+    ],
+)
+def test_what_is_no_origin_is_refused(monkeypatch: pytest.MonkeyPatch, entry: str) -> None:
+    """By its entry in the list: as an origin it would let nobody in, without a word."""
+    monkeypatch.setenv("GATEWAY_ORIGINS", f"https://fine.example.org, {entry}")
+    with pytest.raises(ValidationError, match=r"expected scheme://host\[:port\]") as refused:
+        Settings()
+    assert (refused.value.errors()[0]["loc"], refused.value.errors()[0]["input"]) == (("origins", 1), entry)
 
 
 @pytest.mark.parametrize("name", [field.name for field in fields(Limits)])

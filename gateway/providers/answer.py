@@ -65,6 +65,11 @@ class AnswerReader:
         """Whether the model has said why it stopped: nothing that matters can follow."""
         return bool(self._finish_reason)
 
+    @property
+    def has_begun(self) -> bool:
+        """Whether anything of a body has come."""
+        return self._has_bytes
+
     def feed(self, piece: bytes) -> Iterator[Delta]:
         """Return an iterator over the deltas that `piece` completes, to be exhausted before the next call.
 

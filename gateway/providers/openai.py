@@ -5,14 +5,16 @@ the SDK's chunk objects cost 20 times as much (docs/design.md). What a provider 
 every failure leaves in our own words, with the HTTP status where there is one.
 """
 
+import asyncio
 import logging
 import math
 import os
 from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, assert_never
+from typing import Any, Self, assert_never
 
 import aiohttp
 import httpx2
@@ -27,11 +29,22 @@ __all__ = ["OpenAIProvider"]
 
 _log = logging.getLogger(__name__)
 
+_refusals: ContextVar[list[httpx2.Response]] = ContextVar("refusals")
+"""The 429s of the call that this task makes."""
+
 _PLACEHOLDER_KEY = "none"  # the SDK insists on a key; local servers ask for none
 _TRANSPORT_ERRORS = (httpx2.HTTPError, aiohttp.ClientError, OSError)
 _DOCUMENT_TYPES = ("application/json", "text/html")
 _TOO_MANY_REQUESTS = 429
-_WHICH_MODEL = "the provider does not list exactly one model: name one in `model`, or set GATEWAY_MODEL"
+_OPENAI = "https://api.openai.com/v1"
+_WHICH_MODEL = (
+    "no model is chosen and the provider lists {} of them: set GATEWAY_MODEL or --model, or name one in the request's "
+    "`model`"
+)
+_NO_LIST = (
+    "the provider answered {} to its list of models: does OPENAI_BASE_URL end in /v1? A server that lists none needs "
+    "GATEWAY_MODEL"
+)
 _JSON_MODE_WORDS = "Answer with one JSON object, and nothing else, that conforms to this JSON Schema:\n\n{}"
 
 
@@ -59,6 +72,22 @@ class OpenAIProvider:
         self._owns_client = client is None
         self._client = client if client is not None else _client_from_environment(connect_timeout_s)
 
+    @classmethod
+    def at(cls, base_url: str, *, key: str, model: str) -> Self:
+        """Make a provider for a llama.cpp server on this machine, past any proxy."""
+        timeout = httpx2.Timeout(None)
+        client = openai.AsyncOpenAI(
+            base_url=base_url,
+            api_key=key,
+            default_headers={"Connection": "close"},  # llama.cpp closes a kept connection just when it is used again
+            http_client=openai.DefaultAioHttpClient(timeout=timeout, trust_env=False),
+            timeout=timeout,
+            max_retries=0,  # a process that died is not there the next time either
+        )
+        provider = cls(model=model, client=client)
+        provider._owns_client = True
+        return provider
+
     @property
     def name(self) -> str:
         """`openai`."""
@@ -67,7 +96,9 @@ class OpenAIProvider:
     async def stream(self, request: ProviderRequest) -> AsyncGenerator[Delta]:
         """Open one chat completion and give its deltas; see `gateway.ports.Provider`."""
         reader = AnswerReader(request.mode)
-        with _own_words(reader):
+        refusals: list[httpx2.Response] = []
+        _refusals.set(refusals)
+        with _own_words(reader, refusals):
             body = _body(request, request.model or await self._default_model())
             async with self._client.chat.completions.with_streaming_response.create(**body) as response:
                 _require_events(response.headers)
@@ -93,8 +124,8 @@ class OpenAIProvider:
     async def _list_models(self) -> bytes:
         try:
             return (await self._client.models.with_raw_response.list()).content
-        except openai.NotFoundError:
-            return b""
+        except openai.NotFoundError as error:
+            raise ProviderError(_NO_LIST.format(error.status_code)) from None
 
 
 class _Model(msgspec.Struct):
@@ -109,10 +140,10 @@ def _only_model(listing: bytes) -> str:
     try:
         models = msgspec.json.decode(listing, type=_Models).data
     except msgspec.DecodeError:
-        models = []
+        raise ProviderError(_NO_LIST.format("something else")) from None
     if len(models) == 1:
         return models[0].id
-    raise BadRequest(_WHICH_MODEL, param="model")
+    raise BadRequest(_WHICH_MODEL.format(len(models) or "none"), param="model")
 
 
 def _client_from_environment(connect_timeout_s: float) -> openai.AsyncOpenAI:
@@ -124,9 +155,16 @@ def _client_from_environment(connect_timeout_s: float) -> openai.AsyncOpenAI:
     timeout = httpx2.Timeout(None, connect=per_try_s, pool=per_try_s)
     return openai.AsyncOpenAI(
         api_key=key or _PLACEHOLDER_KEY,
-        http_client=openai.DefaultAioHttpClient(timeout=timeout),
+        base_url=os.environ.get("OPENAI_BASE_URL") or _OPENAI,  # the SDK takes an empty one as it is
+        http_client=openai.DefaultAioHttpClient(timeout=timeout, event_hooks={"response": [_note_refusal]}),
         timeout=timeout,
     )
+
+
+async def _note_refusal(response: httpx2.Response) -> None:
+    """Remember a 429: the SDK waits as long as it is told to, and our own time may be over before."""
+    if response.status_code == _TOO_MANY_REQUESTS:
+        _refusals.get([]).append(response)
 
 
 def _body(request: ProviderRequest, model: str) -> dict[str, Any]:
@@ -181,13 +219,17 @@ def _require_events(headers: httpx2.Headers) -> None:
 
 
 @contextmanager
-def _own_words(reader: AnswerReader) -> Iterator[None]:
+def _own_words(reader: AnswerReader, refusals: list[httpx2.Response]) -> Iterator[None]:
     """Turn what the SDK and its transport raise into our errors, without the provider's text as a cause.
 
     Once the model has said why it stopped, a lost connection is an end like any other.
     """
     try:
         yield
+    except asyncio.CancelledError:
+        if refusals and not reader.has_begun:
+            raise _status_failure(refusals[-1]) from None  # time was up while the SDK waited to try again
+        raise
     except openai.APIStatusError as error:
         raise _status_failure(error.response) from None
     except (openai.APIConnectionError, *_TRANSPORT_ERRORS) as error:

@@ -14,7 +14,7 @@ a piece of text; `reasoning`, `refusal`, `usage` and `finish` are objects with t
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import aclosing
 from typing import Any, Self
 
@@ -58,6 +58,11 @@ class Recording(
         """
         return msgspec.json.decode(text, type=cls)
 
+    def pieces(self) -> Iterator[tuple[float, Delta]]:
+        """Give each delta with the milliseconds before it."""
+        for wait_ms, delta in self.deltas:
+            yield wait_ms, Text(delta) if isinstance(delta, str) else delta
+
     def to_json(self) -> str:
         """The file's text, one delta to a line."""
         head = msgspec.json.encode(msgspec.structs.replace(self, deltas=())).decode().removesuffix("[]}")
@@ -96,9 +101,9 @@ class RecordedProvider:
         recording = self._recordings.get(_input_of(request).strip())
         if recording is None:
             raise ProviderError(_NO_RECORDING)
-        for wait_ms, delta in recording.deltas:
+        for wait_ms, delta in recording.pieces():
             await self._sleep(wait_ms * self._pace_s)
-            yield Text(delta) if isinstance(delta, str) else delta
+            yield delta
 
     async def close(self) -> None:
         """Nothing is held."""

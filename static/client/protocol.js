@@ -26,7 +26,7 @@ export const ENCODINGS = Object.freeze(["snapshot", "patch", "append"]);
  *   | {op: "append", path: string, value: string}} Operation
  *
  * @typedef {{name: string, description?: string, schema?: Json, example?: {input: string}}} Extractor
- * @typedef {{name: string, model?: string | null}} ProviderName
+ * @typedef {{name: string, model?: string | null, state?: "idle" | "loading" | "ready" | "failed"}} ProviderName
  */
 
 /**
@@ -103,7 +103,7 @@ export const ENCODINGS = Object.freeze(["snapshot", "patch", "append"]);
  * @property {{kind: string, offset: number}[]} [repairs]
  *
  * @typedef {{code: string, message: string, retryable: boolean, phase?: string,
- *   errors?: FieldError[]}} Failure
+ *   errors?: FieldError[], param?: string}} Failure
  * @typedef {{type: "completed"} & Ending} Completed
  * @typedef {{type: "incomplete", reason: string, open: string[]} & Ending} Incomplete
  * @typedef {{type: "failed", error: Failure} & Ending} Failed

@@ -50,6 +50,15 @@ const UNRECORDED = {
     "to extract from any text.",
   offer: "example",
 };
+/** The page names no model: the server's settings have to. @type {Pick<Advice, "kind" | "title" | "text" | "offer">} */
+const NO_MODEL = {
+  kind: "problem",
+  title: "No model is chosen.",
+  text:
+    "Set GATEWAY_MODEL to the name of one of the provider's models, or give it with --model, and start the gateway " +
+    "again.",
+  offer: null,
+};
 const FIXED_ANSWER = "No model runs here: a recording gives the same answer whatever schema is asked for.";
 
 /**
@@ -65,10 +74,20 @@ export function adviceOn(error, isRecorded) {
   if (code === "cancelled") return { ...plain, kind: "calm", text: "", code: "", offer: null };
   if (code === "incomplete") return { ...plain, kind: "warning", text: "", offer: null };
   if (isRecorded && code === "provider_error") return { ...plain, ...UNRECORDED };
+  if (isAboutNoModel(error)) return { ...plain, ...NO_MODEL };
   const offer = error.retryable ? "again" : null;
   if (isRecorded && code === "invalid_output")
     return { ...plain, kind: "problem", text: FIXED_ANSWER, offer };
   return { ...plain, kind: "problem", text: fields.length > 0 ? "" : sentence(error.message), offer };
+}
+
+/**
+ * Words about a model that was named begin with the field's name.
+ *
+ * @param {GatewayError} error
+ */
+function isAboutNoModel({ code, param, message }) {
+  return code === "bad_request" && param === "model" && !message.startsWith("model:");
 }
 
 /** The gateway's words as a sentence; what begins with a field's name keeps it. @param {string} text */

@@ -104,6 +104,18 @@ async def test_when_to_come_back(gateway: Served, fake: FakeOpenAI) -> None:
     assert (error["code"], error["retryable"], error["retry_after_ms"]) == ("provider_rate_limited", True, 7000)
 
 
+async def test_a_rate_limit_that_is_waited_for_is_not_silence(
+    fake: FakeOpenAI, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The SDK obeys a long Retry-After; when our own time is up before, the failure says what the provider said."""
+    fake.reply(Reply(status=429, headers={"retry-after": "30"}))
+    monkeypatch.setenv("OPENAI_BASE_URL", fake.base_url)
+    gateway = gateway_with(OpenAIProvider(model="fake-model"), first_delta_timeout_s=0.3)
+    async with served(gateway) as running, connected(running.url) as client:
+        error = await failure(client)
+    assert (error["code"], error["retry_after_ms"]) == ("provider_rate_limited", 30_000)
+
+
 @pytest.mark.parametrize(
     ("limit", "reply", "phase"),
     [

@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Any
 
+import httpcore2  # noqa: F401 - httpx2 imports it with the first client, which reads files: not in the event loop
 import httpx2
 import openai
 import pytest
@@ -150,13 +151,31 @@ async def test_the_model_is_the_requests_then_the_configured_then_the_only_one(s
     assert len(server.requests) == len(server.calls) + 1
 
 
-@pytest.mark.parametrize("models", [None, [], ["a", "b"]], ids=["no list", "none", "two"])
-async def test_no_model_to_choose(server: FakeOpenAI, provider: OpenAIProvider, models: list[str] | None) -> None:
-    """Without exactly one model the client is told to name one, and how the operator can."""
+@pytest.mark.parametrize(("models", "count"), [([], "none"), (["a", "b"], "2")])
+async def test_no_model_to_choose(server: FakeOpenAI, provider: OpenAIProvider, models: list[str], count: str) -> None:
+    """Without exactly one model the client is told how many there are, and how it and the operator name one."""
     server.models = models
-    with pytest.raises(BadRequest, match="GATEWAY_MODEL") as caught:
+    with pytest.raises(BadRequest, match=f"lists {count} .*GATEWAY_MODEL.*`model`") as caught:
         await _read(provider)
     assert (caught.value.param, server.calls) == ("model", [])
+
+
+async def test_a_server_that_lists_no_models(server: FakeOpenAI, provider: OpenAIProvider) -> None:
+    """A 404 to the list is the provider's failure, and most often the base URL's."""
+    server.models = None
+    failure = await _failure(provider)
+    assert type(failure) is ProviderError
+    assert "answered 404 to its list of models: does OPENAI_BASE_URL end in /v1?" in failure.message
+    assert "GATEWAY_MODEL" in failure.message
+
+
+def test_an_empty_base_url_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a .env file sets it that leaves the value out; the SDK alone would ask nowhere."""
+    monkeypatch.setenv("OPENAI_BASE_URL", "")
+    monkeypatch.setenv("OPENAI_API_KEY", "k")
+    provider = OpenAIProvider()
+    assert str(provider._client.base_url) == "https://api.openai.com/v1/"
+    asyncio.run(provider.close())
 
 
 async def test_the_environment_configures_it(server: FakeOpenAI, monkeypatch: pytest.MonkeyPatch) -> None:

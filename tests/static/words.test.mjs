@@ -43,6 +43,18 @@ test("what was stopped is calm, what was cut off a warning", () => {
   );
 });
 
+test("a model that nobody chose is told by what to set, not as a request that is wrong", () => {
+  const message = "no model is chosen and the provider lists 57 of them: set GATEWAY_MODEL";
+  const { title, text, offer } = adviceOn(new GatewayError("bad_request", message, { param: "model" }), false);
+  assert.deepEqual([title, offer], ["No model is chosen.", null]);
+  assert.match(text, /GATEWAY_MODEL.*--model/);
+});
+
+test("a model that was named and is not there is the request's own", () => {
+  const error = new GatewayError("bad_request", "model: the local model is a; got 'b'", { param: "model" });
+  assert.match(adviceOn(error, false).title, /did not understand/);
+});
+
 test("words that begin with a field's name keep it", () => {
   assert.equal(
     adviceOn(new GatewayError("bad_request", "input: expected text"), false).text,

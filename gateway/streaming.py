@@ -1,0 +1,177 @@
+"""Extraction in process: ever fuller partials of a model, the last one validated; the same engine, no server."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Generator
+from functools import cached_property, partial
+from typing import Any, ClassVar, Generic, TypeVar
+
+from anyio.from_thread import start_blocking_portal
+from pydantic import TypeAdapter, ValidationError
+from pydantic_core import to_json
+
+from gateway.core.document import Document
+from gateway.core.extraction import State
+from gateway.core.messages import Cancelled, Failed, Incomplete, Terminal
+from gateway.core.sharing import SharedValue
+from gateway.core.values import JsonValue
+from gateway.errors import ERRORS, GatewayError, Internal, ProviderFailure
+from gateway.hub import Audience
+from gateway.hydration import hydrated
+
+__all__ = ["CancelledExtraction", "IncompleteExtraction", "Partial", "blocking", "partials", "validated_by"]
+
+T = TypeVar("T")
+
+
+class IncompleteExtraction(ProviderFailure):
+    """The model was cut off by its length limit; the last partial is what it had written."""
+
+    code: ClassVar[str] = "incomplete"
+
+
+class CancelledExtraction(GatewayError):
+    """Somebody else cancelled the extraction."""
+
+    code: ClassVar[str] = "cancelled"
+
+
+class Partial(Generic[T]):
+    """What the model has said so far; it stays as it is, however the extraction goes on.
+
+    Attributes:
+        value: as plain JSON. Partials share what is equal in them, so copy it before you change it.
+        rev: the document's revision (PROTOCOL.md §1).
+        is_final: whether this is the validated value, the last partial.
+    """
+
+    def __init__(self, value: JsonValue, rev: int, hydrate: Callable[[JsonValue], T], *, is_final: bool) -> None:
+        """Keep the value; the model is made when it is asked for."""
+        self.value = value
+        self.rev = rev
+        self.is_final = is_final
+        self._hydrate = hydrate
+
+    def __repr__(self) -> str:
+        return f"Partial(rev={self.rev}, value={self.value!r})"
+
+    @cached_property
+    def model(self) -> T:
+        """The value as an instance of the model: validated in the last partial, before that as far as it is there."""
+        return self._hydrate(self.value)
+
+
+class _Listener:
+    """Hears that there is something new, as a watch does."""
+
+    def __init__(self, interval_ms: int) -> None:
+        self.interval_ms = interval_ms
+        self.news = asyncio.Event()
+
+    def mark(self) -> None:
+        self.news.set()
+
+
+async def partials(
+    audience: Audience, annotation: Any, validated: Callable[[JsonValue], T], *, interval_ms: int
+) -> AsyncGenerator[Partial[T]]:
+    """Yield partials of a run until it ends; leaving early cancels it.
+
+    Args:
+        audience: of the run.
+        annotation: the type of the value.
+        validated: makes the instance of the final value.
+        interval_ms: least time between two partials.
+
+    Raises:
+        GatewayError: the extraction failed, with the code of the failure; or it was cut off, or cancelled.
+    """
+    extraction = audience.run.extraction
+    copy = _Copy(extraction.document)
+    listener = _Listener(interval_ms)
+    audience.listen(listener)
+    try:
+        while not extraction.state.is_ended:
+            await listener.news.wait()
+            listener.news.clear()
+            if copy.catch_up():
+                is_final = extraction.state is State.COMPLETED
+                hydrate = validated if is_final else partial(hydrated, annotation)
+                yield Partial(copy.value, copy.rev, hydrate, is_final=is_final)
+    finally:
+        audience.detach(listener)
+        audience.run.cancel()
+    _raise_unless_completed(extraction.terminal)
+
+
+class _Copy:
+    """A document's value as it was at a revision, which is never changed again."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._shared = SharedValue(document.value_copy())
+        self.rev = document.rev
+
+    @property
+    def value(self) -> JsonValue:
+        return self._shared.value
+
+    def catch_up(self) -> bool:
+        """Go on to the document's revision, and tell whether there was any way to go."""
+        document = self._document
+        if document.rev == self.rev:
+            return False
+        if document.can_fold_from(self.rev):
+            folded = document.operations_since(self.rev)
+            self._shared.apply((operation.kind, operation.pointer, operation.value) for operation in folded)
+        else:
+            self._shared = SharedValue(document.value_copy())
+        self.rev = document.rev
+        return True
+
+
+def _raise_unless_completed(terminal: Terminal | None) -> None:
+    if isinstance(terminal, Incomplete):
+        raise IncompleteExtraction("the model was cut off by its length limit")
+    if isinstance(terminal, Cancelled):
+        raise CancelledExtraction("the extraction was cancelled")
+    if isinstance(terminal, Failed):
+        failure = terminal.error
+        error = ERRORS.get(failure.code, Internal)
+        raise error(failure.message, phase=failure.phase or None, errors=tuple(failure.errors or ()))
+
+
+def validated_by(annotation: Any) -> Callable[[JsonValue], Any]:
+    """Return what makes the instance of a final value.
+
+    The value is the validated model's own JSON; where that does not validate again (an alias that only applies to
+    one direction), the instance is made without validation.
+    """
+    adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+
+    def instance(value: JsonValue) -> Any:
+        try:
+            return adapter.validate_json(to_json(value))
+        except ValidationError:
+            return hydrated(annotation, value)
+
+    return instance
+
+
+def blocking(start: Callable[[], AsyncGenerator[T]]) -> Generator[T]:
+    """Iterate over an asynchronous generator from synchronous code; its loop runs in a thread of its own.
+
+    Works in scripts and in notebooks alike, whose own loop is busy. Leaving early closes the generator.
+    """
+    with start_blocking_portal() as portal:
+        items = portal.call(_started, start)
+        try:
+            while True:
+                yield portal.call(items.__anext__)
+        except StopAsyncIteration:
+            return
+        finally:
+            portal.call(items.aclose)
+
+
+async def _started(start: Callable[[], AsyncGenerator[T]]) -> AsyncGenerator[T]:
+    return start()

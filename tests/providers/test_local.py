@@ -1,0 +1,187 @@
+"""The local provider with the real llama.cpp and the real small model; its process is ended by every test."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.errors import BadRequest, InputTooLarge, ProviderError
+from gateway.models import has_runtime, installed_model
+from gateway.ports import Finish, Mode, ModelHost, ModelState, ProviderRequest, Text, Usage
+from gateway.providers.local import LocalProvider
+
+pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
+
+_SCHEMA = {
+    "type": "object",
+    "properties": {"email": {"type": "string"}},
+    "required": ["email"],
+    "additionalProperties": False,
+}
+_CHAT = ({"role": "user", "content": "Write to Ann Lee: ann@lee.example, or to Bo: bo@lind.example."},)
+_MANY = {"type": "array", "items": {"type": "boolean"}, "minItems": 400}
+_LONG = {"type": "object", "properties": {"all": _MANY}, "required": ["all"], "additionalProperties": False}
+
+
+@pytest.fixture(scope="session")
+def model_file() -> Path:
+    """Return the small model: `make test` installs it; a machine without a wheel of llama.cpp cannot run these."""
+    model = installed_model()
+    if model is not None and has_runtime():
+        return model.path
+    pytest.fail("no local model here: run make test, which installs llama.cpp and the small model")
+
+
+@pytest.fixture
+async def provider(model_file: Path) -> AsyncGenerator[LocalProvider]:
+    """Give a provider that has not started anything."""
+    provider = await asyncio.to_thread(LocalProvider, model_file)
+    yield provider
+    await provider.close()
+
+
+def _request(**fields: Any) -> ProviderRequest:
+    return ProviderRequest(**{"messages": _CHAT, "schema": _SCHEMA, **fields})
+
+
+async def _text(provider: LocalProvider, **fields: Any) -> str:
+    return "".join([delta.text async for delta in provider.stream(_request(**fields)) if isinstance(delta, Text)])
+
+
+async def _killed(provider: LocalProvider) -> ProviderError:
+    """Kill the model's process behind the first text of an answer, and return how the answer ends."""
+    async with aclosing(provider.stream(_request(schema=_LONG))) as deltas:
+        await anext(deltas)
+        assert provider.pid is not None
+        os.kill(provider.pid, signal.SIGKILL)
+        with pytest.raises(ProviderError) as lost:
+            [_ async for _ in deltas]
+    return lost.value
+
+
+def _is_there(pid: int | None) -> bool:
+    """Tell whether a process runs; one that has ended and is not reaped does not."""
+    status = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True, check=False).stdout
+    return bool(status.strip()) and not status.startswith("Z")
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+async def test_an_answer_keeps_to_the_schema(provider: LocalProvider, mode: Mode) -> None:
+    """In every mode: an object of the schema, the tokens that were counted, the finish last."""
+    deltas = [delta async for delta in provider.stream(_request(mode=mode))]
+    answer = json.loads("".join(delta.text for delta in deltas if isinstance(delta, Text)))
+    assert answer in ({"email": "ann@lee.example"}, {"email": "bo@lind.example"})
+    assert [type(delta) for delta in deltas[-2:]] == [Usage, Finish]
+
+
+async def test_it_is_started_by_the_first_request_and_ended_by_close(provider: LocalProvider) -> None:
+    """The state tells; of two requests that come at once one starts the process."""
+    assert isinstance(provider, ModelHost)
+    assert (provider.state, provider.pid) == (ModelState.IDLE, None)
+    both = asyncio.gather(_text(provider), _text(provider))
+    await asyncio.sleep(0)
+    loading = provider.state
+    await both
+    pid = provider.pid
+    assert (loading, provider.state, await asyncio.to_thread(_is_there, pid)) == (
+        ModelState.LOADING,
+        ModelState.READY,
+        True,
+    )
+    await provider.close()
+    assert (provider.state, await asyncio.to_thread(_is_there, pid)) == (ModelState.IDLE, False)
+
+
+async def test_a_process_that_is_killed_is_started_again(provider: LocalProvider) -> None:
+    """The answer that was being written fails, a retry may help, and the next request has an answer."""
+    failure = await _killed(provider)
+    assert (failure.code, failure.retryable, provider.state) == ("provider_error", True, ModelState.FAILED)
+    assert "@" in await _text(provider)
+    assert provider.state is ModelState.READY
+
+
+async def test_what_exceeds_the_slots_waits(provider: LocalProvider) -> None:
+    """More requests than slots are all answered."""
+    answers = await asyncio.gather(*[_text(provider) for _ in range(provider.slots + 2)])
+    assert ["@" in answer for answer in answers] == [True] * (provider.slots + 2)
+
+
+async def test_leaving_an_answer_frees_its_slot(provider: LocalProvider) -> None:
+    """After as many long answers were left as there are slots, the next one does not wait for them."""
+    for _ in range(provider.slots):
+        async with aclosing(provider.stream(_request(schema=_LONG))) as deltas:
+            await anext(deltas)
+    async with asyncio.timeout(5):  # one of the long answers alone takes longer
+        assert "@" in await _text(provider)
+
+
+async def test_a_start_that_is_cancelled_leaves_no_process(provider: LocalProvider) -> None:
+    """Neither a process nor a lock stays behind."""
+    task = asyncio.create_task(_text(provider))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert provider.pid is None
+    assert "@" in await _text(provider)
+
+
+async def test_a_file_that_is_no_model(tmp_path: Path, model_file: Path) -> None:
+    """The failure names the file, and the state says so."""
+    path = tmp_path / "other.gguf"
+    path.write_text("nothing")
+    provider = await asyncio.to_thread(LocalProvider, path)
+    with pytest.raises(ProviderError, match=r"other\.gguf"):
+        await _text(provider)
+    assert provider.state is ModelState.FAILED
+    await provider.close()
+
+
+async def test_another_model_is_not_there(provider: LocalProvider) -> None:
+    """A request that names one is refused, before anything is started."""
+    with pytest.raises(BadRequest, match="SmolLM2") as refused:
+        await _text(provider, model="gpt-5")
+    assert (refused.value.param, provider.state) == ("model", ModelState.IDLE)
+
+
+async def test_a_text_that_is_too_long(provider: LocalProvider) -> None:
+    """It is refused by what it would cost, before anything is started."""
+    with pytest.raises(InputTooLarge):
+        await _text(provider, messages=({"role": "user", "content": "word " * 2_000},))
+    assert provider.state is ModelState.IDLE
+
+
+_ORPHANED = """
+import asyncio, sys
+from pathlib import Path
+from gateway.providers.llama import LlamaServer
+
+async def main():
+    server = await LlamaServer.start(Path(sys.argv[1]), slots=1, context_tokens=256, threads=1)
+    print(server.pid, flush=True)
+    await asyncio.Event().wait()
+
+asyncio.run(main())
+"""
+
+
+async def test_no_process_outlives_a_gateway_that_is_killed(model_file: Path) -> None:
+    """Also where it had no chance to end it."""
+    gateway = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", _ORPHANED, str(model_file), stdout=asyncio.subprocess.PIPE
+    )
+    assert gateway.stdout is not None
+    pid = int(await gateway.stdout.readline())
+    gateway.kill()
+    await gateway.wait()
+    async with asyncio.timeout(10):
+        while await asyncio.to_thread(_is_there, pid):
+            pass
