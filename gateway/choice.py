@@ -1,4 +1,4 @@
-"""Which provider runs, and why: the settings' word, else what the environment has a key for, else what is installed."""
+"""Which provider runs, and why: the settings' word, else what the environment has a key for, else the recordings."""
 
 import os
 from dataclasses import dataclass
@@ -49,9 +49,11 @@ def choose(settings: Settings, limits: Limits) -> Choice:
         return _recorded(settings, _ASKED_FOR)
     if settings.recordings:
         return _recorded(settings, f"{_NO_KEY} and a recording is given")
-    if has_runtime() and (model := local_model(settings)) is not None:
-        return _local(settings, model, f"{_NO_KEY} and a model is installed")
-    return _recorded(settings, f"{_NO_KEY} and no model is installed")
+    if settings.model_file is not None:
+        return _local(settings, _required_model(settings), f"{_NO_KEY} and a model file is named")
+    is_installed = has_runtime() and installed_model() is not None
+    hint = "; `--provider local` runs the model that is installed" if is_installed else ""
+    return _recorded(settings, _NO_KEY, hint)
 
 
 def local_model(settings: Settings) -> ModelFile | None:
@@ -100,11 +102,11 @@ def _is_web_address(address: str) -> bool:
     return parts.scheme in {"http", "https"} and bool(parts.hostname)
 
 
-def _recorded(settings: Settings, reason: str) -> Choice:
+def _recorded(settings: Settings, reason: str, hint: str = "") -> Choice:
     recordings = [*shipped_recordings(), *map(_recording, settings.recordings)]
     return Choice(
         RecordedProvider(recordings, speed=settings.speed),
-        f"provider recorded, because {reason}: it plays recorded texts only",
+        f"provider recorded, because {reason}: it plays recorded texts only{hint}",
     )
 
 

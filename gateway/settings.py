@@ -50,8 +50,8 @@ class Settings(BaseSettings):
     Attributes:
         host: address to listen on; one that is not loopback needs `tokens`.
         port: TCP port; 0 for any free one.
-        provider: `openai`, `local`, `recorded`, or `auto`: openai where a key or base URL is set, else local where it
-            is installed, else recorded.
+        provider: `openai`, `local`, `recorded`, or `auto`: openai where a key or base URL is set, else local where a
+            model file is named, else recorded.
         model: the model where neither client nor extractor names one.
         model_file: a GGUF file for the local provider; None means the installed one.
         model_threads: how many threads the local provider's model may use.

@@ -19,7 +19,6 @@ from gateway.settings import Settings, SettingsError
     ("asked", "environment", "name", "words"),
     [
         ("auto", {}, "recorded", "neither"),
-        ("auto", {"GATEWAY_MODEL_FILE": __file__}, "recorded", "no model is installed"),
         ("auto", {"OPENAI_API_KEY": "k"}, "openai", "OPENAI_API_KEY is set"),
         ("auto", {"OPENAI_BASE_URL": "http://127.0.0.1:9/v1"}, "openai", "OPENAI_BASE_URL is set"),
         ("auto", {"OPENAI_API_KEY": ""}, "recorded", "neither"),
@@ -113,12 +112,17 @@ def _chosen(**settings: Any) -> tuple[Provider, str]:
     return choice.provider, choice.reason
 
 
-@pytest.mark.parametrize(("asked", "why"), [("auto", "neither"), ("local", "asked for")])
-def test_a_model_that_is_installed(installed: Path, asked: str, why: str) -> None:
-    """Runs where there is no key; the line says which, why, and that it is a toy."""
-    provider, reason = _chosen(provider=asked)
+def test_a_model_that_is_installed(installed: Path) -> None:
+    """Runs where it is asked for; the line says which, why, and that it is a toy."""
+    provider, reason = _chosen(provider="local")
     assert isinstance(provider, LocalProvider)
-    assert (provider.model, why in reason, "toy" in reason) == ("Small", True, True)
+    assert (provider.model, "asked for" in reason, "toy" in reason) == ("Small", True, True)
+
+
+def test_a_model_that_nobody_asked_for(installed: Path) -> None:
+    """The recordings play, and the line says how to run the model."""
+    provider, reason = _chosen()
+    assert (provider.name, "--provider local" in reason) == ("recorded", True)
 
 
 def test_a_key_comes_before_a_model(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:

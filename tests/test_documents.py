@@ -309,7 +309,7 @@ MEETING = {"people": [{"name": "Ann", "email": None}, {"name": "Bo", "email": No
 @pytest.fixture
 def meetings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
     """Import the README's application, with a recorded model behind it."""
-    application, _, _ = blocks(README, "python")
+    application, *_ = blocks(README, "python")
     (tmp_path / "meetings.py").write_text(application)
     recording = Recording(input=MINUTES, source="test", deltas=((0, json.dumps(MEETING)), (0, Finish("stop"))))
     (tmp_path / "meeting.json").write_text(recording.to_json())
@@ -334,7 +334,7 @@ def run(text: str) -> dict[str, Any]:
 @pytest.mark.e2e
 async def test_the_python_client_extracts_from_the_shown_application(meetings: ModuleType) -> None:
     """The README's script gets the validated value from the README's extractor over a real socket."""
-    _, client, _ = blocks(README, "python")
+    _, _, client, _ = blocks(README, "python")
     assert MINUTES in client
     async with served(meetings.gateway) as running:
         address = running.url.replace("http", "ws") + "/v1/ws"
@@ -343,10 +343,24 @@ async def test_the_python_client_extracts_from_the_shown_application(meetings: M
     assert value == MEETING
 
 
+def test_the_shown_script_prints_growing_partials_and_the_model(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The README's example in process, unchanged: partials as plain JSON, at the end the validated model."""
+    monkeypatch.setenv("GATEWAY_PROVIDER", "recorded")
+    monkeypatch.setenv("GATEWAY_SPEED", "20")
+    _, script, *_ = blocks(README, "python")
+    run(script)
+    *partials, model = capsys.readouterr().out.splitlines()
+    assert len(partials) > 2
+    assert partials[0].startswith("{'users': [")
+    assert model.startswith("users=[User(name='John Doe'")
+
+
 @pytest.fixture
 def mounting(meetings: ModuleType) -> Starlette:
     """Make the README's application around the application, before there is an event loop."""
-    _, _, around = blocks(README, "python")
+    *_, around = blocks(README, "python")
     app = run(around)["app"]
     assert isinstance(app, Starlette)
     return app
