@@ -343,14 +343,14 @@ class Hub:
 
     def _evict_later(self) -> None:
         """See to it that nothing outlives its time, also where nobody comes and asks."""
-        if self._eviction is None:
-            self._eviction = asyncio.get_running_loop().call_later(self._limits.retain_s, self._evict)
+        until_s = self._store.next_eviction_s()
+        if self._eviction is None and until_s is not None:
+            self._eviction = asyncio.get_running_loop().call_later(until_s - self._now_s(), self._evict)
 
     def _evict(self) -> None:
         self._eviction = None
         self._store.evict()
-        if self._store.has_ended():
-            self._evict_later()
+        self._evict_later()
 
     def _forget(self, audience: Audience) -> None:
         key = self._key_of.pop(audience.run.id, None)

@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
 from gateway.app import Gateway
 from gateway.connection import Heartbeat
@@ -86,6 +87,22 @@ async def test_what_closes_a_connection(frames: Sequence[str | bytes], code: int
         for frame in frames:
             await (socket.send_text(frame) if isinstance(frame, str) else socket.send_bytes(frame))
         assert (await close_of(Client(socket))).code == code
+
+
+async def test_a_large_welcome_is_delivered() -> None:
+    """One larger than the lane holds otherwise, also to a client that asks on without waiting for it."""
+
+    class Extracted(BaseModel):
+        """What is extracted."""
+
+    async with opened(ScriptedProvider([])) as gateway, joined(gateway.app) as socket:
+        gateway.extractor(name="long", example="x" * 262_144)(Extracted)
+        for message in ('{"type": "hello"}', '{"type": "ping"}', '{"type": "ping"}'):
+            await socket.send_text(message)
+        client = Client(socket)
+        welcome, *answers = [await client.hear() for _ in range(3)]
+    assert (welcome["type"], "x" * 262_144 in str(welcome)) == ("welcome", True)
+    assert answers == [{"type": "pong"}] * 2
 
 
 async def test_no_hello_in_time() -> None:
@@ -296,6 +313,33 @@ async def test_a_connection_can_be_closed_from_our_side() -> None:
         closed = await close_of(client)
         writing.finish()
     assert (closed.code, closed.reason, watch.terminal) == (1012, "restart", None)
+
+
+@pytest.mark.parametrize("fault", [ValueError("of ours"), RuntimeError("of ours")])
+async def test_a_fault_while_frames_are_made(
+    fault: Exception, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is heard of, and ends the connection it befell; that one's extraction and the others go on."""
+
+    def broken(*_: object) -> None:
+        raise fault
+
+    writing = Writing(2)
+    async with one_client(writing.provider) as (other, _, gateway), joined(gateway.app) as socket:
+        watch = await other.extract("a", **asked())
+        client = await greeted(socket)
+        extraction = (await client.extract("b", **asked())).extraction
+        with monkeypatch.context() as patched:
+            patched.setattr(document_of(gateway, extraction), "update", broken)
+            writing.write()
+            closed = await close_of(client)
+        await socket.ended.wait()
+        again = await other.watch("c", extraction)
+        writing.finish()
+        await other.finish(watch, again)
+    assert (closed.code, len(gateway.heartbeat)) == (CloseCode.FAULT, 0)
+    assert (watch.value, again.value) == ({"text": "xx"}, {"text": "xx"})
+    assert [record.exc_info[1] for record in caplog.records if record.exc_info] == [fault]
 
 
 async def test_a_peer_that_vanishes_in_the_middle_of_a_send() -> None:

@@ -6,10 +6,11 @@ import logging
 import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from socket import SO_RCVBUF, SO_SNDBUF, SOL_SOCKET
 from typing import Any
 
 import pytest
-from websockets.asyncio.client import connect
+from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import Frame, Opcode
 from websockets.typing import Subprotocol
 
@@ -195,13 +196,19 @@ async def test_a_late_reader_of_a_flood_is_told_why() -> None:
 @asynccontextmanager
 async def deaf_client(provider: ScriptedProvider, **limits: Any) -> AsyncGenerator[tuple[Any, Any]]:
     """Give a real connection that reads nothing, and the server's side of it; the server then stops, in time."""
-    async with asyncio.timeout(4), served(gateway_with(provider, **limits)) as gateway:
-        address = gateway.url.replace("http://", "ws://") + "/v1/ws"
-        socket = await connect(address, subprotocols=[Subprotocol("extraction.v1")], proxy=None)
-        socket.transport.pause_reading()
-        (protocol,) = (each for each in gateway.server.server_state.connections if hasattr(each, "writable"))
-        yield socket, protocol
-    socket.transport.abort()
+    sockets: list[ClientConnection] = []
+    try:
+        async with asyncio.timeout(4), served(gateway_with(provider, **limits)) as gateway:
+            address = gateway.url.replace("http://", "ws://") + "/v1/ws"
+            sockets.append(
+                await connect(address, subprotocols=[Subprotocol("extraction.v1")], max_size=None, proxy=None)
+            )
+            sockets[0].transport.pause_reading()
+            (protocol,) = (each for each in gateway.server.server_state.connections if hasattr(each, "writable"))
+            yield sockets[0], protocol
+    finally:
+        for socket in sockets:
+            socket.transport.abort()
 
 
 async def test_a_flood_of_websocket_pings_by_one_who_does_not_read() -> None:
@@ -243,11 +250,37 @@ async def stall(socket: Any, protocol: Any) -> None:
 
 
 async def test_a_peer_that_does_not_read_is_really_dropped() -> None:
-    """The connection is gone, not only closed: nothing of it waits in a buffer for ever."""
-    async with deaf_client(endless(), send_stall_s=0.05) as (socket, protocol):
+    """After `send_stall_s` the connection is gone, not only closed: nothing of it waits in a buffer for ever."""
+    async with deaf_client(endless(), send_stall_s=0.1) as (socket, protocol):
+        lost = called(protocol, "connection_lost")
         await stall(socket, protocol)
-        await called(protocol, "connection_lost").wait()
-        assert protocol.disconnected
+        full_s = time.monotonic()
+        await lost.wait()
+        assert (protocol.disconnected, 0.09 < time.monotonic() - full_s < 0.3) == (True, True)
+
+
+async def test_a_peer_that_reads_slowly_stays() -> None:
+    """A frame that takes it many times `send_stall_s` is no reason to drop it: a little goes out all the time."""
+    text = "x" * 4_000_000
+    provider = ScriptedProvider([f'{{"a": "{text}', Gate(asyncio.Event())])
+    async with deaf_client(provider, send_stall_s=0.1, value_bytes=5_000_000) as (socket, protocol):
+        for transport, option in ((socket.transport, SO_RCVBUF), (protocol.transport, SO_SNDBUF)):
+            transport.get_extra_info("socket").setsockopt(SOL_SOCKET, option, 65_536)  # else the kernels take it all
+        sampled, taken = called(protocol, "_sample_progress"), called(protocol, "resume_writing")
+        await stall(socket, protocol)
+        samples = 0
+        while not taken.is_set():
+            await sampled.wait()
+            sampled.clear()
+            samples += 1
+            socket.transport.resume_reading()
+            await turns(3)
+            socket.transport.pause_reading()
+        assert samples > 3 * 4  # four of them are `send_stall_s`
+        socket.transport.resume_reading()
+        whole = 0
+        while whole < 2:  # the next one was not given up either while it waited
+            whole += text in await socket.recv()
 
 
 async def test_a_peer_that_does_not_read_does_not_hold_up_the_end(caplog: pytest.LogCaptureFixture) -> None:
@@ -328,6 +361,20 @@ async def test_a_value_beyond_the_limit() -> None:
     """The extraction fails; what was shown so far stays."""
     watch = await written('{"a": "', *["x" * 100] * 20, value_bytes=1_000)
     assert (error_of(watch), len(json.dumps(watch.value)) < 1_200) == ("output_too_large", True)
+
+
+async def test_large_defaults_in_a_short_delta() -> None:
+    """Every object that opens shows its defaults: the value is cut off at the limit, inside the delta."""
+    default = list(range(1_000))
+    opened_item = {"type": "object", "properties": {"a": {"default": default}}}
+    schema = {"type": "object", "properties": {"items": {"type": "array", "items": opened_item}}}
+    provider = ScriptedProvider(['{"items":[' + "{}," * 1_300])
+    async with opened(provider, value_bytes=20_000) as gateway, joined(gateway.app) as socket:
+        client = await greeted(socket)
+        await client.finish(watch := await client.extract("a", schema=schema, input="x"))
+        shown = document_of(gateway, watch.extraction).value_bytes
+    assert (error_of(watch), 20_000 < shown <= 20_000 + len(json.dumps({"a": default}))) == ("output_too_large", True)
+    assert watch.value["items"][-1] == {"a": default}
 
 
 async def test_white_space_without_end() -> None:

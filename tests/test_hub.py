@@ -1,15 +1,19 @@
 """Who is told what, and when; what is kept, and for how long."""
 
 import asyncio
+import gc
 import json
-from collections.abc import AsyncGenerator
+import weakref
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
 import pytest
 
 from gateway.core.document import Encoding, Position, View
+from gateway.core.extraction import State
 from gateway.core.limits import Limits
 from gateway.core.schema import Schema
 from gateway.errors import IdempotencyConflict, NotFound, OverCapacity
@@ -18,6 +22,7 @@ from gateway.jobs import Job
 from gateway.ports import Finish, Provider, ProviderRequest
 from gateway.providers.scripted import Gate, ScriptedProvider
 from gateway.tasks import Tasks
+from tests.core.oracles import counted
 from tests.fakes.gateways import no_task_left
 
 pytestmark = pytest.mark.anyio
@@ -33,13 +38,15 @@ def job(key: str | None = None, body: str = "") -> Job:
 
 
 @asynccontextmanager
-async def hub_of(provider: Provider, **limits: Any) -> AsyncGenerator[Hub]:
+async def hub_of(provider: Provider, now_s: Callable[[], float] | None = None, **limits: Any) -> AsyncGenerator[Hub]:
     """Give a hub whose runs are ended afterwards; names are x0, x1 and so on."""
     names, tasks = count(), Tasks()
     async with no_task_left():
-        now_s = asyncio.get_running_loop().time
-        yield Hub(provider, limits=Limits(**limits), tasks=tasks, now_s=now_s, new_id=lambda: f"x{next(names)}")
+        now_s = now_s or asyncio.get_running_loop().time
+        hub = Hub(provider, limits=Limits(**limits), tasks=tasks, now_s=now_s, new_id=lambda: f"x{next(names)}")
+        yield hub
         await tasks.close()
+        hub.close()
 
 
 class Viewer:
@@ -242,6 +249,109 @@ async def test_a_key_finds_the_run_again() -> None:
         again, is_known = hub.start(job("k", "other"))
         await ended(again)
         assert (is_known, again is first) == (False, False)
+
+
+async def test_a_key_whose_run_has_expired_is_free_again() -> None:
+    """Also when nobody has asked in between: the same key starts another one, and no key is left of the first."""
+    times_s = [0.0]
+    async with hub_of(ScriptedProvider(['{"a": "x"}', Finish("stop")]), lambda: times_s[-1], retain_s=10) as hub:
+        first, _ = hub.start(job("k", "b"))
+        await ended(first)
+        times_s.append(9.9)
+        assert hub.start(job("k", "b")) == (first, True)
+        times_s.append(10)
+        again, is_known = hub.start(job("k", "other"))
+        await ended(again)
+    assert (is_known, again is first, again.run.extraction.state) == (False, False, State.COMPLETED)
+    assert [kept for _, kept in hub._keys.values()] == [again]
+
+
+async def unwatched(hub: Hub) -> None:
+    """Wait until nothing runs any more, without watching it."""
+    async with asyncio.timeout(2):
+        while hub.running():  # noqa: ASYNC110 - the hub has no event for it
+            await asyncio.sleep(0)
+
+
+async def test_what_nobody_watches_keeps_no_steps() -> None:
+    """They are gone as soon as it ends, though nobody leaves it."""
+    async with hub_of(ScriptedProvider(['{"a": "', *"xyz", '"}', Finish("stop")])) as hub:
+        audience, _ = hub.start(job())
+        await unwatched(hub)
+        document = audience.run.extraction.document
+        assert (document.value, document.rev > 3, document.can_fold_from(document.rev - 1)) == (
+            {"a": "xyz"},
+            True,
+            False,
+        )
+
+
+class Content(str):
+    """An input that can be missed."""
+
+    __slots__ = ("__weakref__",)
+
+
+async def test_the_input_is_not_kept() -> None:
+    """What ended keeps its value for those who come later, and nothing of what was asked."""
+    provider = ScriptedProvider(['{"a": "x"}', Finish("stop")])
+    async with hub_of(provider) as hub:
+        content = Content("a long text")
+        request = ProviderRequest(messages=({"role": "user", "content": content},), schema=SCHEMA)
+        kept, _ = hub.start(replace(job("k"), request=request))
+        missed = weakref.ref(content)
+        del content, request
+        assert missed() is not None
+        await unwatched(hub)
+        provider.requests.clear()
+        gc.collect()
+        assert (missed(), hub.find(kept.run.id)) == (None, kept)
+
+
+async def test_what_has_ended_goes_when_its_time_is_over() -> None:
+    """By itself, one after the other: nobody has to come and ask."""
+    times_s = [0.0]
+    provider = ScriptedProvider(['{"a": "x"}', Finish("stop")])
+    async with hub_of(provider, lambda: times_s[-1], retain_s=0.02) as hub, asyncio.timeout(2):
+        first, second = asyncio.Event(), asyncio.Event()
+        for gone, now_s in ((first, 0.0), (second, 0.01)):
+            times_s.append(now_s)
+            weakref.finalize(hub.start(job(f"at {now_s}"))[0].run, gone.set)
+            await unwatched(hub)
+        times_s.append(0.02)
+        await first.wait()
+        assert (second.is_set(), list(hub._keys)) == (False, ["at 0.01"])
+        times_s.append(0.03)
+        await second.wait()
+        assert (hub._keys, hub._key_of, hub._eviction) == ({}, {}, None)
+
+
+async def test_a_hub_that_is_closed_leaves_no_timer() -> None:
+    """Neither one for what is kept, nor one for what is no longer."""
+    async with hub_of(ScriptedProvider(['{"a": "x"}', Finish("stop")])) as hub:
+        hub.close()
+        hub.start(job())
+        await unwatched(hub)
+        timer = hub._eviction
+        assert timer is not None
+        hub.close()
+        hub.close()
+        assert (timer.cancelled(), hub._eviction) == (True, None)
+
+
+async def test_a_terminal_is_encoded_once_for_all() -> None:
+    """A hundred watches get the same text, but for their names."""
+    async with hub_of(ScriptedProvider(['{"a": "x"}', Finish("stop")])) as hub:
+        audience, _ = hub.start(job())
+        viewers = [Viewer(audience) for _ in range(100)]
+        for viewer in viewers:
+            audience.attach(viewer.watch, deduplicated=False)
+            viewer.read()
+        await unwatched(hub)
+        with counted() as calls:
+            frames = [list(viewer.watch.frames()) for viewer in viewers]
+    assert ({len(pair) for pair in frames}, len({pair[-1] for pair in frames})) == ({2}, 1)
+    assert (calls["gateway.core.messages.encode"], audience.run.extraction.document.encoded_updates) == (0, 2)
 
 
 async def ended(audience: Audience) -> None:

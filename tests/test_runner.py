@@ -1,16 +1,18 @@
 """One extraction as it runs: slots, deadlines, cancelling, and exactly one ending."""
 
 import asyncio
-import json
+import threading
+from collections.abc import AsyncGenerator
 from typing import Any
 
+import msgspec
 import pytest
 
-from gateway.core.extraction import Extraction, State
+from gateway.core.extraction import Ending, Extraction, State
 from gateway.core.limits import Limits
 from gateway.core.schema import Schema
-from gateway.errors import OverCapacity, ProviderError, ProviderRateLimited
-from gateway.ports import Finish, Provider, ProviderRequest, Reasoning, Usage
+from gateway.errors import GatewayError, OverCapacity, ProviderError, ProviderRateLimited
+from gateway.ports import Delta, Finish, Provider, ProviderRequest, Reasoning, Text, Usage
 from gateway.providers.scripted import Gate, ScriptedProvider, Step
 from gateway.runner import Run, Slots
 
@@ -73,11 +75,33 @@ async def test_to_the_end() -> None:
     assert (audience.growths, terminal.usage.total_tokens, terminal.usage.estimated) == (2, 7, False)
 
 
-async def test_a_large_answer_is_judged_in_a_thread() -> None:
-    """It comes to the same."""
-    run, text = new_run(), json.dumps({"a": "é" * 40_000}, ensure_ascii=False)
-    await executed(run, ScriptedProvider([text, Finish("stop")]))
-    assert (run.extraction.state, run.extraction.document.value) == (State.COMPLETED, json.loads(text))
+class Noting(Extraction):
+    """Notes which threads judge it."""
+
+    judges: set[int]
+
+    def judge(self) -> Ending:
+        """Judge as ever."""
+        self.judges.add(threading.get_ident())
+        return super().judge()
+
+    def ending(self, state: State, error: GatewayError | None = None) -> Ending:
+        """End as ever."""
+        self.judges.add(threading.get_ident())
+        return super().ending(state, error)
+
+
+@pytest.mark.parametrize("finish", ["stop", "length", "content_filter"])
+@pytest.mark.parametrize(("letters", "is_large"), [(16_000, False), (17_000, True)])
+async def test_a_large_answer_is_judged_in_a_thread(letters: int, is_large: bool, finish: str) -> None:
+    """One of more than 32 KiB, whatever became of it, so that the others do not wait; it comes to the same."""
+    extraction = Noting(Schema.from_json(SCHEMA, limits=Limits()), epoch="e", limits=Limits(), created_s=0)
+    extraction.judges = set()
+    run = Run("x", extraction, REQUEST, limits=Limits(), now_s=asyncio.get_running_loop().time)
+    end = '"}' if finish == "stop" else ""
+    await executed(run, ScriptedProvider(['{"a": "', "é" * letters, end, Finish(finish)]))
+    assert extraction.document.value == {"a": "é" * letters}
+    assert (len(extraction.judges), threading.get_ident() in extraction.judges) == (1, not is_large)
 
 
 async def test_a_large_answer_that_is_cancelled() -> None:
@@ -125,6 +149,55 @@ async def test_silence(limits: dict[str, float], steps: list[Step], phase: str) 
     provider = ScriptedProvider([*steps, Gate(asyncio.Event())])
     await executed(run, provider)
     assert (failure_of(run), provider.open_streams) == (("provider_timeout", phase), 0)
+
+
+class Talkative(ScriptedProvider):
+    """Never stops, and is never silent."""
+
+    async def stream(self, request: ProviderRequest) -> AsyncGenerator[Delta]:
+        """Give one string that only grows."""
+        self.open_streams += 1
+        try:
+            yield Text('{"a": "')
+            while True:
+                await asyncio.sleep(0)
+                yield Text("x")
+        finally:
+            self.open_streams -= 1
+
+
+async def test_a_stream_that_does_not_stop() -> None:
+    """The time for all of it is up, though it was never silent; what it said so far stays."""
+    run, provider = new_run(total_timeout_s=0.02), Talkative([])
+    async with asyncio.timeout(2):
+        await executed(run, provider)
+    assert (failure_of(run), provider.open_streams) == (("provider_timeout", "total"), 0)
+    value: Any = run.extraction.document.value
+    assert set(value["a"]) == {"x"}
+
+
+async def test_a_provider_that_cancels_itself() -> None:
+    """A cancellation nobody asked for ends the extraction as failed, not its task."""
+
+    def script(_: ProviderRequest) -> list[Step]:
+        raise asyncio.CancelledError
+
+    run = new_run()
+    await executed(run, ScriptedProvider(script))
+    assert failure_of(run) == ("internal", msgspec.UNSET)
+
+
+async def test_a_task_that_is_cancelled() -> None:
+    """The process ends: the cancellation goes through, the stream is closed and the slot given back."""
+    run, slots, audience = new_run(), Slots(1, 0), Audience()
+    provider = ScriptedProvider(['{"a": "x', Gate(asyncio.Event())])
+    running = asyncio.create_task(run.execute(provider, slots, audience))
+    await audience.has_grown.wait()
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    slots.check()
+    assert (provider.open_streams, audience.endings, run.extraction.terminal) == (0, 0, None)
 
 
 async def test_a_whole_answer_does_not_wait_for_its_finish_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:

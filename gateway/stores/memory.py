@@ -69,9 +69,9 @@ class MemoryStore(Generic[T]):
         """Return the extractions that run."""
         return list(self._running.values())
 
-    def has_ended(self) -> bool:
-        """Whether anything is kept that has ended."""
-        return bool(self._ended)
+    def next_eviction_s(self) -> float | None:
+        """Return when the oldest of what has ended is too old, on the store's clock; None where nothing is kept."""
+        return next((until_s for _, until_s, _ in self._ended.values()), None)
 
     def evict(self) -> None:
         """Let go of what is too old or too much."""

@@ -11,6 +11,7 @@ import pytest
 from gateway.core.extraction import Extraction
 from gateway.core.limits import Limits
 from gateway.core.schema import Schema
+from gateway.errors import OutputTooLarge
 from tests.core.oracles import counted
 
 ROW = {"title": "Großes Treffen", "name": "Ada", "about": "text " * 20, "scores": [1, 2.5, None, True], "kind": "new"}
@@ -109,3 +110,21 @@ def test_a_long_string_grows_in_constant_steps() -> None:
         counts.append(calls.total())
     assert len(set(counts[10:])) == 1
     assert extraction.document.value == {"rows": [{"title": "some text" * 1_000, "kind": None, "more": None}]}
+
+
+def test_a_delta_that_opens_very_much_stops_at_the_limit() -> None:
+    """A thousand objects open in one delta, each with a large default: only as many are made and encoded as fit."""
+    item = {"type": "object", "properties": {"a": {"default": list(range(2_000))}}}
+    table = {"type": "object", "properties": {"rows": {"type": "array", "items": item}}}
+    schema = Schema.from_json(table, limits=Limits())
+    extraction = Extraction(schema, epoch="e", limits=Limits(value_bytes=100_000), created_s=10.0)
+    extraction.start(10.5)
+    tracemalloc.start()
+    try:
+        with counted() as calls, pytest.raises(OutputTooLarge):
+            extraction.feed('{"rows":[' + "{}," * 1_300, 11.0)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert 100_000 < extraction.document.value_bytes < 100_000 + len(json.dumps(item))
+    assert (calls["gateway.core.growing.encoded_size"] < 60, peak < 2_000_000) == (True, True)

@@ -216,6 +216,25 @@ def test_an_update_is_encoded_once() -> None:
     assert document.encoded_updates == 6
 
 
+def test_all_who_get_a_snapshot_share_it() -> None:
+    """Invariant 4: wherever they come from and whatever they asked for, where the snapshot is the smaller answer."""
+    numbers = [[Operation(REPLACE, "/a", number)] for number in range(300)]
+    document = written([Operation(FILL, "", {"a": None})], *numbers, tail_steps=200)
+    positions = [None, *range(document.rev)]
+    updates = [document.update(view, since) for view in (PATCH, APPENDING, SNAPSHOT) for since in positions]
+    assert {update.type for update in updates} == {"snapshot"}
+    assert document.encoded_updates == len({id(update) for update in updates}) == 1
+
+
+def test_few_encoded_updates_are_kept() -> None:
+    """Watches at very many positions share little: what is kept for them is bounded, and every one is right."""
+    document = growth_of(*"x" * 200)
+    for since in range(2, 202):
+        assert frame(document.update(APPENDING, since))["ops"][0]["value"] == "x" * (202 - since)
+        assert len(document._updates) <= 64
+    assert document.encoded_updates == 200
+
+
 def test_a_new_revision_is_encoded_anew() -> None:
     """What was encoded is not kept longer than it is the newest."""
     document = growth_of("x")

@@ -19,7 +19,7 @@ from gateway.core.limits import Limits
 from gateway.core.messages import Cancelled, Completed, Failed, Incomplete, Terminal
 from gateway.core.parser import MAX_DEPTH
 from gateway.core.schema import Schema
-from gateway.errors import Internal, OutputTooLarge, ProviderError, ProviderTimeout
+from gateway.errors import BadRequest, Internal, OutputTooLarge, ProviderError, ProviderTimeout
 from tests.core.oracles import canonical, loaded
 from tests.core.strategies import cut_texts, rendered
 
@@ -203,6 +203,15 @@ def test_text_around_the_answer() -> None:
     assert terminal.repairs == [{"kind": "trailing_text", "offset": len(WHOLE) + 1}]
 
 
+def test_a_terminal_is_small_whatever_was_repaired() -> None:
+    """Its text is made once and lists no more than a hundred repairs."""
+    extraction = begun(ANYTHING)
+    terminal = ended(extraction, ['{"a":0' + ',"a":1' * 9_999 + "}"], "stop")
+    assert len(terminal.repairs) == 100
+    assert len(extraction.terminal_text) < 6_000
+    assert json.loads(extraction.terminal_text)["repairs"] == terminal.repairs
+
+
 def test_a_value_that_is_too_large() -> None:
     """The piece that makes the value larger than allowed is an error."""
     extraction = begun(limits=Limits(value_bytes=100))
@@ -324,6 +333,15 @@ def test_a_time_out_says_its_phase() -> None:
     assert isinstance(extraction.terminal, Failed)
     error = extraction.terminal.error
     assert (error.code, error.phase, error.retryable) == ("provider_timeout", "idle", True)
+
+
+def test_a_request_that_turns_out_wrong_says_its_field() -> None:
+    """The terminal names what to change, as an error about a message does."""
+    extraction = begun()
+    extraction.end(extraction.ending(State.FAILED, BadRequest("no model is chosen", param="model")), 12.0)
+    assert isinstance(extraction.terminal, Failed)
+    error = extraction.terminal.error
+    assert (error.code, error.param, error.retryable) == ("bad_request", "model", False)
 
 
 ALLOWED = {

@@ -24,7 +24,8 @@ from gateway.core.operations import (
     fold,
     plain,
 )
-from tests.core.oracles import applied, canonical, loaded, parsed, rfc6902, with_append
+from gateway.core.parser import Parser
+from tests.core.oracles import applied, canonical, counted, loaded, parsed, rfc6902, with_append
 from tests.core.strategies import cut_texts, grown_values, json_values, rendered
 
 
@@ -194,3 +195,17 @@ def test_a_fold_changes_no_operation() -> None:
 def test_the_view_without_a_skeleton(operation: Operation, seen: Operation) -> None:
     """What opens is empty and what is filled is added; everything else is the same."""
     assert plain(operation) == seen
+
+
+def test_a_key_that_is_repeated_is_folded_in_linear_time() -> None:
+    """Each repeat replaces a value whose members once grew: only the first one looks for what to forget."""
+    calls = {}
+    for count in (100, 1_000):
+        parser = Parser()
+        parser.feed('{"k":{"a":1')
+        repeated = "".join(f',"k":1,"m{number}":1' for number in range(count))
+        operations = parser.feed(f',"b":2}}{repeated}}}')
+        with counted() as calls[count]:
+            folded = fold(operations)
+        assert len(folded) == count + 1
+    assert calls[1_000].total() < 11 * calls[100].total()

@@ -210,6 +210,13 @@ def test_a_duplicate_key_is_held_until_its_value_is_closed() -> None:
     assert parser.repairs == [Repair("duplicate_key", offset) for offset in (15, 31, 37)]
 
 
+def test_a_key_that_is_repeated_for_ever() -> None:
+    """The last value counts, and the first hundred repeats are listed."""
+    parser = parsed(['{"a":0', *[',"a":1'] * 9_999, ',"a":2}'])[0]
+    assert parser.value == {"a": 2}
+    assert parser.repairs == [Repair("duplicate_key", offset) for offset in range(11, 611, 6)]
+
+
 def test_duplicates_inside_a_held_value() -> None:
     """Inside a value that is held, the last one wins unseen; all are listed."""
     parser = Parser()

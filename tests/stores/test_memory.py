@@ -60,6 +60,20 @@ def test_what_ended_is_kept_for_its_time() -> None:
     assert (knows(store, "a"), forgotten) == (False, ["A"])
 
 
+def test_when_the_next_one_goes() -> None:
+    """It can be asked for, and then nothing else need be."""
+    store, forgotten = new_store(clock := Clock())
+    assert store.next_eviction_s() is None
+    for clock.now_s, name in ((1, "a"), (4, "b")):
+        end(store, name)
+    seen = []
+    while (until_s := store.next_eviction_s()) is not None:
+        clock.now_s = until_s
+        store.evict()
+        seen.append((until_s, *forgotten))
+    assert seen == [(11, "A"), (14, "A", "B")]
+
+
 def test_the_oldest_goes_first_when_there_are_too_many() -> None:
     """By when they ended, not when they began."""
     store, forgotten = new_store()
