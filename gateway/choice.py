@@ -19,6 +19,9 @@ from gateway.settings import Settings, SettingsError, in_words
 __all__ = ["Choice", "choose", "local_model"]
 
 _VARIABLES = ("OPENAI_BASE_URL", "OPENAI_API_KEY")
+_HEADERS = ("OPENAI_API_KEY", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID")
+"""Variables the SDK sends as headers, where anything else fails at each request."""
+
 _ASKED_FOR = "it was asked for"
 _NO_KEY = "neither OPENAI_API_KEY nor OPENAI_BASE_URL is set"
 _INSTALL = "run `gateway model install`"
@@ -90,6 +93,10 @@ def _openai(settings: Settings, limits: Limits, variable: str | None) -> Choice:
         raise SettingsError(_NOT_CONFIGURED)
     if variable == "OPENAI_BASE_URL" and not _is_web_address(os.environ[variable]):
         raise SettingsError(f"{variable}: expected http://… or https://…, such as http://127.0.0.1:11434/v1")
+    for name in _HEADERS:
+        header = os.environ.get(name, "")
+        if not (header.isascii() and header.isprintable()):
+            raise SettingsError(f"{name}: expected printable ASCII on one line, got something else")
     provider = OpenAIProvider(model=settings.model, connect_timeout_s=limits.connect_timeout_s)
     return Choice(provider, f"provider openai, because {variable} is set{'' if settings.model else _NO_MODEL}")
 

@@ -43,6 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (SettingsError, UsageError) as error:
         return _say(f"gateway: {error}", _USAGE_ERROR)
     except ValidationError as error:
+        if error.title != Settings.__name__:
+            raise  # a fault of the application's own, with its trace
         first = error.errors()[0]
         words = first["msg"][:1].lower() + first["msg"][1:]
         return _say(f"gateway: {called(str(first['loc'][0]))}: {words}, got {first['input']!r}", _USAGE_ERROR)

@@ -154,3 +154,12 @@ def test_local_without_what_it_needs(monkeypatch: pytest.MonkeyPatch, model_file
     monkeypatch.setattr(models, "find_spec", lambda _: None)
     with pytest.raises(SettingsError, match=r"provider local: .* run `gateway model install`"):
         _chosen(provider="local", model_file=model_file)
+
+
+@pytest.mark.parametrize("key", ["sk-ключ", "sk-line\n"])
+def test_a_key_that_no_header_can_carry(installed: Path, monkeypatch: pytest.MonkeyPatch, key: str) -> None:
+    """Refused at the start, by name and without being repeated."""
+    monkeypatch.setenv("OPENAI_API_KEY", key)
+    with pytest.raises(SettingsError, match=r"^OPENAI_API_KEY: expected printable ASCII") as refused:
+        _chosen()
+    assert "sk-" not in str(refused.value)
