@@ -239,12 +239,12 @@ def called(protocol: Any, name: str) -> asyncio.Event:
     return event
 
 
-async def stall(socket: Any, protocol: Any) -> None:
+async def stall(socket: Any, protocol: Any, extractions: int = 16) -> None:
     """Ask for so much that the server's buffer is full."""
     full = called(protocol, "pause_writing")
     await socket.send('{"type": "hello"}')
     asked = {"type": "extract", "schema": ANYTHING, "input": "x", "interval_ms": 0, "encoding": "snapshot"}
-    for number in range(16):
+    for number in range(extractions):
         await socket.send(json.dumps({**asked, "id": f"w{number}"}))
     await full.wait()
 
@@ -254,20 +254,20 @@ async def test_a_peer_that_does_not_read_is_really_dropped() -> None:
     async with deaf_client(endless(), send_stall_s=0.1) as (socket, protocol):
         lost = called(protocol, "connection_lost")
         await stall(socket, protocol)
-        full_s = time.monotonic()
         await lost.wait()
-        assert (protocol.disconnected, 0.09 < time.monotonic() - full_s < 0.3) == (True, True)
+        stalled_s = asyncio.get_running_loop().time() - protocol._progress_at
+        assert (protocol.disconnected, stalled_s >= 0.1) == (True, True)
 
 
 async def test_a_peer_that_reads_slowly_stays() -> None:
     """A frame that takes it many times `send_stall_s` is no reason to drop it: a little goes out all the time."""
-    text = "x" * 4_000_000
+    text = "x" * 2_500_000
     provider = ScriptedProvider([f'{{"a": "{text}', Gate(asyncio.Event())])
-    async with deaf_client(provider, send_stall_s=0.1, value_bytes=5_000_000) as (socket, protocol):
+    async with deaf_client(provider, send_stall_s=0.2, value_bytes=3_000_000) as (socket, protocol):
         for transport, option in ((socket.transport, SO_RCVBUF), (protocol.transport, SO_SNDBUF)):
             transport.get_extra_info("socket").setsockopt(SOL_SOCKET, option, 65_536)  # else the kernels take it all
         sampled, taken = called(protocol, "_sample_progress"), called(protocol, "resume_writing")
-        await stall(socket, protocol)
+        await stall(socket, protocol, extractions=2)
         samples = 0
         while not taken.is_set():
             await sampled.wait()
@@ -276,7 +276,7 @@ async def test_a_peer_that_reads_slowly_stays() -> None:
             socket.transport.resume_reading()
             await turns(3)
             socket.transport.pause_reading()
-        assert samples > 3 * 4  # four of them are `send_stall_s`
+        assert samples > 2 * 4  # four of them are `send_stall_s`
         socket.transport.resume_reading()
         whole = 0
         while whole < 2:  # the next one was not given up either while it waited

@@ -173,6 +173,8 @@ class Extraction:
         if self._clocks.first_delta_s is None:
             self._clocks.first_delta_s = now_s
         self._counts.output_chars += len(text)
+        if len(text) <= _STEP_CHARS:
+            return self._step(text)
         has_changed = False
         for start in range(0, len(text), _STEP_CHARS):
             has_changed = self._step(text[start : start + _STEP_CHARS]) or has_changed

@@ -7,7 +7,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from gateway.core.operations import ADD, APPEND, CLOSE, FILL, REPLACE, Operation
+from gateway.core.operations import ADD, APPEND, CLOSE, FILL, Kind, Operation
 from gateway.core.pointer import JsonValue, unescape
 from gateway.core.schema import ANY, Shape
 
@@ -53,10 +53,19 @@ class Growth:
     def shaped(self, operations: Iterable[Operation]) -> Iterator[Operation]:
         """Yield the operations as the watchers are shown them, in the same order, one by one."""
         for operation in operations if self._prefix is None else self._unwrapped(operations):
-            if operation.kind is APPEND and operation.pointer not in self._held:
+            kind, pointer = operation.kind, operation.pointer
+            held = self._held.get(pointer)
+            if kind is APPEND and held is not None:
+                held.append(str(operation.value))
+            elif kind is CLOSE:
+                self._open.pop(pointer, None)
+                if held is not None:
+                    yield self._revealed(pointer)
                 yield operation
-            else:
-                yield from self._shaped(operation)
+            elif kind is not ADD:
+                yield operation
+            elif (shown := self._added(operation)) is not None:
+                yield shown
 
     def _unwrapped(self, operations: Iterable[Operation]) -> Iterator[Operation]:
         for operation in operations:
@@ -85,54 +94,46 @@ class Growth:
             yield self._root
         yield operation
 
-    def _shaped(self, operation: Operation) -> Iterator[Operation]:
-        kind, pointer = operation.kind, operation.pointer
-        if kind is CLOSE:
-            yield from self._closed(operation)
-        elif kind is APPEND:
-            self._held[pointer].append(str(operation.value))
-        elif kind is REPLACE:
-            yield operation
-        elif operation.opened:
-            yield self._opened(operation)
-        elif isinstance(operation.value, str) and self._place(pointer).held:
-            self._held[pointer] = [operation.value]
-        else:
-            yield self._first(operation)
-
-    def _closed(self, operation: Operation) -> Iterator[Operation]:
-        self._open.pop(operation.pointer, None)
-        held = self._held.pop(operation.pointer, None)
-        if held is not None:
-            yield self._first(Operation(ADD, operation.pointer, "".join(held)))
-        yield operation
-
-    def _opened(self, operation: Operation) -> Operation:
+    def _added(self, operation: Operation) -> Operation | None:
+        """Return what something new is shown as, or None where it is held."""
         pointer = operation.pointer
-        shape = self._place(pointer)
-        opened = shape.opened(isinstance(operation.value, list))
-        self._open[pointer] = _Open(shape, opened)
-        return self._first(Operation(ADD, pointer, opened, opened=True))
+        container, token = self._place(pointer)
+        value = operation.value
+        if operation.opened:
+            shape = self._shape_of(container, token)
+            value = shape.opened(isinstance(value, list))
+            self._open[pointer] = _Open(shape, value)
+        elif isinstance(value, str) and self._shape_of(container, token).held:
+            self._held[pointer] = [value]
+            return None
+        kind = _kind(container, token)
+        return operation if kind is ADD and not operation.opened else Operation(kind, pointer, value, operation.opened)
 
-    def _place(self, pointer: str) -> Shape:
-        """Return the shape of the place a pointer leads to; the container it leads into is open."""
+    def _revealed(self, pointer: str) -> Operation:
+        """Return the appearance of a string that was held."""
+        return Operation(_kind(*self._place(pointer)), pointer, "".join(self._held.pop(pointer)))
+
+    def _place(self, pointer: str) -> tuple[_Open | None, str | None]:
+        """Return the open container a pointer leads into, where there is one, and the last token; the root has none."""
         if not pointer:
-            return self._shape
+            return None, None
         head, _, token = pointer.rpartition("/")
-        container = self._open.get(head)
+        return self._open.get(head), token
+
+    def _shape_of(self, container: _Open | None, token: str | None) -> Shape:
+        if token is None:
+            return self._shape
         return ANY if container is None else container.child(token)
 
-    def _first(self, operation: Operation) -> Operation:
-        """Mark the first growth of a placeholder."""
-        pointer = operation.pointer
-        if not pointer:
-            return Operation(FILL, pointer, operation.value, operation.opened)
-        head, _, token = pointer.rpartition("/")
-        container = self._open.get(head)
-        if container is None or not container.placeholders:
-            return operation
-        key = unescape(token)
-        if key not in container.placeholders:
-            return operation
-        container.placeholders.remove(key)
-        return Operation(FILL, pointer, operation.value, operation.opened)
+
+def _kind(container: _Open | None, token: str | None) -> Kind:
+    """Tell whether something new fills a placeholder, which can be done once, or is added."""
+    if token is None:
+        return FILL
+    if container is None or not container.placeholders:
+        return ADD
+    key = unescape(token)
+    if key not in container.placeholders:
+        return ADD
+    container.placeholders.remove(key)
+    return FILL
