@@ -1,7 +1,7 @@
 /** The value as a reader wants it: objects as cards, lists of objects as tables, long strings as paragraphs. */
 
 import { el } from "./dom.js";
-import { Pen, leaf, show, showMembers } from "./parts.js";
+import { Pen, filling, leaf, showMembers } from "./parts.js";
 import { table } from "./table.js";
 
 /**
@@ -25,12 +25,7 @@ export function cards(container) {
   const pen = new Pen();
   /** @type {Kinds} */
   const kinds = { kindOf, make: (kind) => make(kind, kinds, pen) };
-  /** @type {import("./parts.js").Slot | undefined} */
-  let slot;
-  return (value) => {
-    slot = show(slot, value, kinds);
-    if (slot.part.element.parentNode !== container) container.replaceChildren(slot.part.element);
-  };
+  return filling(container, kinds);
 }
 
 /** @param {Json} value */

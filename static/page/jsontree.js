@@ -1,7 +1,7 @@
 /** The value as JSON, line by line; a line is touched only when it changes. */
 
 import { el } from "./dom.js";
-import { Pen, leaf, show, showMembers } from "./parts.js";
+import { Pen, filling, leaf, showMembers } from "./parts.js";
 
 /**
  * @typedef {import("./parts.js").Json} Json
@@ -18,12 +18,7 @@ export function jsonTree(container) {
   const pen = new Pen();
   /** @type {Kinds} */
   const kinds = { kindOf, make: (kind) => make(kind, kinds, pen) };
-  /** @type {import("./parts.js").Slot | undefined} */
-  let slot;
-  return (value) => {
-    slot = show(slot, value, kinds);
-    if (slot.part.element.parentNode !== container) container.replaceChildren(slot.part.element);
-  };
+  return filling(container, kinds);
 }
 
 /** @param {Json} value */

@@ -67,6 +67,22 @@ export function showMembers(rows, value, container, makeRow, kinds) {
   );
 }
 
+/**
+ * A view that fills `container` with one value at a time.
+ *
+ * @param {HTMLElement} container
+ * @param {Kinds} kinds
+ * @returns {(value: Json) => void}
+ */
+export function filling(container, kinds) {
+  /** @type {Slot | undefined} */
+  let slot;
+  return (value) => {
+    slot = show(slot, value, kinds);
+    if (slot.part.element.parentNode !== container) container.replaceChildren(slot.part.element);
+  };
+}
+
 /** The one leaf that grew last; the style sheet marks it while the run goes on. */
 export class Pen {
   /** @type {Element | null} */
