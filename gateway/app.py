@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequen
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, Self, TypeVar, cast
 
 import msgspec
 from starlette.applications import Starlette
@@ -19,13 +19,14 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from gateway.access import Access, Authenticate
 from gateway.choice import Choice, choose
 from gateway.connection import Heartbeat
 from gateway.core import frames, messages
 from gateway.core.document import Encoding
 from gateway.core.limits import Limits
 from gateway.core.schema import Schema
-from gateway.handshake import Access, Handshake
+from gateway.handshake import Handshake
 from gateway.hub import Hub
 from gateway.jobs import Jobs
 from gateway.origins import Origins
@@ -57,6 +58,9 @@ class Gateway:
         provider: where the text comes from; chosen by the settings where it is not given.
         settings: read from `GATEWAY_…` where they are not given.
         limits: likewise.
+        authenticate: tells who may enter, besides those who hold one of the settings' tokens: given the upgrade
+            request and the credential the client sent, it returns a name for who it is, or None. It may be
+            asynchronous; a plain function runs in a thread.
 
     Example:
         >>> gateway = Gateway()
@@ -66,7 +70,12 @@ class Gateway:
     """
 
     def __init__(
-        self, *, provider: Provider | None = None, settings: Settings | None = None, limits: Limits | None = None
+        self,
+        *,
+        provider: Provider | None = None,
+        settings: Settings | None = None,
+        limits: Limits | None = None,
+        authenticate: Authenticate | None = None,
     ) -> None:
         """Begin without extractors."""
         self.registry = Registry()
@@ -74,8 +83,9 @@ class Gateway:
         self.limits = limits_from() if limits is None else limits
         self.tasks = Tasks()
         self.heartbeat = Heartbeat(_HEARTBEAT_S)
+        self._authenticate = authenticate
         self._given = provider
-        self._choice = None if provider is None else Choice(provider, f"provider {provider.name}, as given")
+        self._choice = None if provider is None else self._heard(Choice(provider, "the application gives it"))
         self._hub: Hub | None = None
         self._app: Starlette | None = None
 
@@ -137,8 +147,16 @@ class Gateway:
     def choice(self) -> Choice:
         """Where the text comes from, and why."""
         if self._choice is None:
-            self._choice = choose(self.settings, self.limits)
+            self._choice = self._heard(choose(self.settings, self.limits))
         return self._choice
+
+    def check(self) -> None:
+        """Make sure that nobody is let in by accident.
+
+        Raises:
+            SettingsError: the address is not loopback, and neither tokens nor `authenticate` say who may enter.
+        """
+        self.settings.check(has_authentication=self._authenticate is not None)
 
     @property
     def provider(self) -> Provider:
@@ -218,6 +236,12 @@ class Gateway:
             self._app = self._new_app()
         return self._app
 
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
     async def close(self) -> None:
         """End every run and let go of the provider; called by the application's shutdown where it has one."""
         for run in self.hub.running():
@@ -235,7 +259,7 @@ class Gateway:
         settings, limits = self.settings, self.limits
         handshake = Handshake(
             origins=Origins(settings.origins, allows_loopback=is_loopback(settings.host)),
-            access=Access(settings.tokens),
+            access=Access(settings.tokens, self._authenticate),
             hub=self.hub,
             jobs=self._jobs,
             limits=limits,
@@ -269,26 +293,38 @@ class Gateway:
             "extractors": [extractor.described() for extractor in self.registry],
             "encodings": list(Encoding),
             "inline_schemas": bool(self.settings.inline_schemas),
-            "provider": _described(self.provider, self.settings.model),
+            "provider": self._described(),
         }
+
+    def _described(self) -> dict[str, Any]:
+        """Return what clients are told of the provider; one that runs no model itself is always ready."""
+        provider = self.provider
+        told: dict[str, Any] = {"name": provider.name, "reason": self.choice.reason}
+        if isinstance(provider, ModelHost):
+            return told | {"model": provider.model, "state": provider.state.value, "small": provider.is_small}
+        return told | {"model": self.settings.model, "state": ModelState.READY.value, "small": False}
+
+    def _heard(self, choice: Choice) -> Choice:
+        """Hear of the state of a provider's own model."""
+        if isinstance(choice.provider, ModelHost):
+            choice.provider.subscribe(self._tell_state)
+        return choice
+
+    def _tell_state(self) -> None:
+        """Tell every session how far the model is."""
+        message = messages.Provider(**self._described())
+        for connection in self.heartbeat:
+            connection.tell(message)
 
     async def _readyz(self, _: Request) -> Response:
         is_full = len(self.heartbeat) >= self.limits.max_connections
-        state = _described(self.provider, None)["state"]
         status = {
             "ready": not is_full,
             "provider": self.provider.name,
-            "state": state,
+            "state": self._described()["state"],
             "connections": len(self.heartbeat),
         }
         return JSONResponse(status, status_code=503 if is_full else 200)
-
-
-def _described(provider: Provider, model: str | None) -> dict[str, Any]:
-    """Return what clients are told of the provider; one that runs no model itself is always ready."""
-    if isinstance(provider, ModelHost):
-        return {"name": provider.name, "model": provider.model, "state": provider.state}
-    return {"name": provider.name, "model": model, "state": ModelState.READY}
 
 
 def _within(limits: Limits, provider: Provider) -> Limits:

@@ -1,14 +1,18 @@
-"""Which provider runs, and why: the settings' word, else what the environment has a key for, else the recordings."""
+"""Which provider runs, and why: the settings' word, else what the environment has a key for, else a model, else none.
+
+A model that is installed answers any text; the recordings only those they were made from.
+"""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
+from typing import assert_never
 from urllib.parse import urlsplit
 
 import msgspec
 
 from gateway.core.limits import Limits
-from gateway.models import ModelFile, has_runtime, installed_model
+from gateway.models import ModelFile, has_runtime, install_in_child, installed_model
 from gateway.ports import Provider
 from gateway.providers.local import LocalProvider
 from gateway.providers.openai import OpenAIProvider
@@ -31,10 +35,22 @@ _NO_MODEL = "; no GATEWAY_MODEL: every request has to name a model, unless the p
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """A provider, and one line on why it is this one."""
+    """A provider, and why it is this one.
+
+    Attributes:
+        provider: where the text comes from.
+        reason: as it goes on behind "because".
+        note: what else to know of it.
+    """
 
     provider: Provider
     reason: str
+    note: str = ""
+
+    @property
+    def line(self) -> str:
+        """One line for people."""
+        return f"provider {self.provider.name}, because {self.reason}{self.note}"
 
 
 def choose(settings: Settings, limits: Limits) -> Choice:
@@ -43,20 +59,34 @@ def choose(settings: Settings, limits: Limits) -> Choice:
     Raises:
         SettingsError: a recording or model file that cannot be read; a provider that is asked for and not there.
     """
-    variable = next((name for name in _VARIABLES if os.environ.get(name)), None)
-    if settings.provider == "openai" or (settings.provider == "auto" and variable):
+    match settings.provider:
+        case "openai":
+            return _openai(settings, limits, _variable())
+        case "local":
+            return _local(settings, _ASKED_FOR)
+        case "recorded":
+            return _recorded(settings, _ASKED_FOR)
+        case "auto":
+            return _automatic(settings, limits)
+    assert_never(settings.provider)
+
+
+def _automatic(settings: Settings, limits: Limits) -> Choice:
+    variable = _variable()
+    if variable is not None:
         return _openai(settings, limits, variable)
-    if settings.provider == "local":
-        return _local(settings, _required_model(settings), _ASKED_FOR)
-    if settings.provider == "recorded":
-        return _recorded(settings, _ASKED_FOR)
     if settings.recordings:
         return _recorded(settings, f"{_NO_KEY} and a recording is given")
     if settings.model_file is not None:
-        return _local(settings, _required_model(settings), f"{_NO_KEY} and a model file is named")
-    is_installed = has_runtime() and installed_model() is not None
-    hint = "; `--provider local` runs the model that is installed" if is_installed else ""
-    return _recorded(settings, _NO_KEY, hint)
+        return _local(settings, f"{_NO_KEY} and a model file is named")
+    if has_runtime() and installed_model() is not None:
+        return _local(settings, f"{_NO_KEY} and a model is installed")
+    return _recorded(settings, f"{_NO_KEY} and no model is installed", f"; {_INSTALL} for one")
+
+
+def _variable() -> str | None:
+    """Return the variable that asks for OpenAI, where one is set."""
+    return next((name for name in _VARIABLES if os.environ.get(name)), None)
 
 
 def local_model(settings: Settings) -> ModelFile | None:
@@ -73,19 +103,16 @@ def local_model(settings: Settings) -> ModelFile | None:
     return ModelFile(path.resolve(), "set by --model-file or GATEWAY_MODEL_FILE")
 
 
-def _required_model(settings: Settings) -> ModelFile:
+def _local(settings: Settings, reason: str) -> Choice:
     model = local_model(settings)
-    if model is None:
-        raise SettingsError(f"provider local: no model file is installed: {_INSTALL}, or name one with --model-file")
-    if not has_runtime():
+    has_all = model is not None and has_runtime()
+    if settings.model_file is not None and not has_all:
         raise SettingsError(f"provider local: llama.cpp is not installed: {_INSTALL}")
-    return model
-
-
-def _local(settings: Settings, model: ModelFile, reason: str) -> Choice:
-    provider = LocalProvider(model.path, threads=settings.model_threads)
+    path = model.path if model is not None and has_all else None
+    provider = LocalProvider(path, threads=settings.model_threads, install=install_in_child)
     size = ", a toy-sized model for trying things out" if provider.is_small else ""
-    return Choice(provider, f"provider local, because {reason}: {model.name}{size}")
+    first = "" if has_all else "; the first extraction installs it (150 MB)"
+    return Choice(provider, reason, f": {provider.model}{size}{first}")
 
 
 def _openai(settings: Settings, limits: Limits, variable: str | None) -> Choice:
@@ -98,7 +125,7 @@ def _openai(settings: Settings, limits: Limits, variable: str | None) -> Choice:
         if not (header.isascii() and header.isprintable()):
             raise SettingsError(f"{name}: expected printable ASCII on one line, got something else")
     provider = OpenAIProvider(model=settings.model, connect_timeout_s=limits.connect_timeout_s)
-    return Choice(provider, f"provider openai, because {variable} is set{'' if settings.model else _NO_MODEL}")
+    return Choice(provider, f"{variable} is set", "" if settings.model else _NO_MODEL)
 
 
 def _is_web_address(address: str) -> bool:
@@ -111,10 +138,8 @@ def _is_web_address(address: str) -> bool:
 
 def _recorded(settings: Settings, reason: str, hint: str = "") -> Choice:
     recordings = [*shipped_recordings(), *map(_recording, settings.recordings)]
-    return Choice(
-        RecordedProvider(recordings, speed=settings.speed),
-        f"provider recorded, because {reason}: it plays recorded texts only{hint}",
-    )
+    provider = RecordedProvider(recordings, speed=settings.speed)
+    return Choice(provider, reason, f": it plays recorded texts only{hint}")
 
 
 def _recording(path: str) -> Recording:

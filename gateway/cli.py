@@ -90,8 +90,8 @@ def _serve(parsed: argparse.Namespace) -> int:
     if parsed.application is None and settings.inline_schemas is None:
         settings = settings.model_copy(update={"inline_schemas": is_loopback(settings.host)})
     gateway.settings = settings
-    gateway.settings.check()
-    _say(f"gateway: {gateway.choice.reason}", 0)
+    gateway.check()
+    _say(f"gateway: {gateway.choice.line}", 0)
     if not settings.origins and not is_loopback(settings.host):
         _say(_NO_PAGES, 0)
     try:

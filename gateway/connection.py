@@ -15,9 +15,9 @@ from typing import Any, TypeAlias, assert_never
 from gateway.core import frames, messages
 from gateway.core.document import Position, View
 from gateway.core.limits import Limits
-from gateway.core.session import Attach, Change, Close, Command, Detach, End, Phase, Session, Start
+from gateway.core.session import Attach, Change, Close, Command, Detach, End, Judge, Phase, Session, Start
 from gateway.core.session import Send as SendMessage
-from gateway.errors import BadRequest, CloseCode, GatewayError
+from gateway.errors import BadRequest, CloseCode, GatewayError, Internal
 from gateway.hub import Audience, Hub, Watch
 from gateway.jobs import Jobs, view_of
 from gateway.runner import Run
@@ -87,6 +87,8 @@ class Connection:
         receive: the next ASGI event of an accepted WebSocket.
         send: takes an ASGI event; waits while the peer does not read.
         session: decides.
+        authenticate: returns the name of whoever has a credential; raises GatewayError where it may not enter.
+        welcome: the answer to a `hello` that may enter.
         hub: where extractions run.
         jobs: checks what is asked.
         limits: of messages and time.
@@ -101,6 +103,8 @@ class Connection:
         send: Send,
         *,
         session: Session,
+        authenticate: Callable[[str | None], Awaitable[str]],
+        welcome: Callable[[], messages.Welcome],
         hub: Hub,
         jobs: Jobs,
         limits: Limits,
@@ -111,6 +115,10 @@ class Connection:
         self._receive = receive
         self._send = send
         self._session = session
+        self._authenticate = authenticate
+        self._welcome = welcome
+        self._judge: Judge | None = None
+        self._principal = ""  # who this is, once that is known
         self._hub = hub
         self._jobs = jobs
         self._limits = limits
@@ -145,6 +153,11 @@ class Connection:
         if self._spoke_at <= silent_since and self._session.phase is Phase.OPEN:
             self._say(messages.Ping())
 
+    def tell(self, message: messages.ServerMessage) -> None:
+        """Send a message that is about no watch, where the session is open."""
+        if self._session.phase is Phase.OPEN and not self._is_over:
+            self._say(message)
+
     def shut(self, code: CloseCode, reason: str) -> None:
         """Close from our side."""
         self._do(Close(code, reason))
@@ -155,6 +168,9 @@ class Connection:
             async with asyncio.timeout(self._limits.hello_timeout_s) as self._leash:
                 while self._session.phase is Phase.GREETING and not self._is_over:
                     self._take(await self._receive(), self._limits.hello_bytes)
+                if self._judge is not None and not self._is_over:
+                    self._leash.reschedule(asyncio.get_running_loop().time() + self._limits.hello_timeout_s)
+                    await self._enter(self._judge.credential)
                 if not self._is_over:
                     self._leash.reschedule(None)
                 while not self._is_over:
@@ -167,6 +183,18 @@ class Connection:
             self._do(Close(CloseCode.FAULT, "internal error"))
         finally:
             self._leash = None
+
+    async def _enter(self, credential: str | None) -> None:
+        """Find out who this is, before anything else is read."""
+        try:
+            self._principal = await self._authenticate(credential)
+        except GatewayError as error:
+            self._do_all(self._session.deny(error))
+        except Exception:  # noqa: BLE001 - a fault of the application's ends one connection, never the server
+            _log.exception("authenticate failed")
+            self._do_all(self._session.deny(Internal("it could not be found out who this is")))
+        else:
+            self._do_all(self._session.admit(self._welcome()))
 
     @property
     def _is_over(self) -> bool:
@@ -216,6 +244,8 @@ class Connection:
         match command:
             case SendMessage(message):
                 self._say(message)
+            case Judge():
+                self._judge = command
             case Close():
                 self._close = self._close or command
                 self._wake()
@@ -242,7 +272,7 @@ class Connection:
 
     def _start(self, request: messages.Extract) -> None:
         view = view_of(request)
-        audience, is_known = self._hub.start(self._jobs.job(request))
+        audience, is_known = self._hub.start(self._jobs.job(request, principal=self._principal))
         self._session.started(request.id, audience.run.id, is_own=not is_known)
         if not is_known:
             self._own[audience.run.id] = audience.run

@@ -2,11 +2,14 @@
 
 import base64
 import binascii
-import hmac
 import logging
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
+from starlette.requests import HTTPConnection
+
+from gateway.access import Access
 from gateway.connection import Connection, Heartbeat, Receive, Send
 from gateway.core import messages
 from gateway.core.limits import Limits
@@ -17,7 +20,7 @@ from gateway.jobs import Jobs
 from gateway.origins import Origins
 from gateway.tasks import Tasks
 
-__all__ = ["STALL_EXTENSION", "Access", "Handshake"]
+__all__ = ["STALL_EXTENSION", "Handshake"]
 
 STALL_EXTENSION = "gateway.stall"
 """ASGI extension of a server that itself ends a peer which takes no bytes for `send_stall_s`."""
@@ -27,31 +30,12 @@ _BEARER = "bearer."
 _log = logging.getLogger("gateway")
 
 
-class Access:
-    """Tells who may enter.
-
-    Args:
-        tokens: the credentials there are; none means that everybody may.
-    """
-
-    def __init__(self, tokens: tuple[str, ...] = ()) -> None:
-        """Know the credentials."""
-        self._tokens = [token.encode() for token in tokens]
-
-    def allows(self, credential: str | None) -> bool:
-        """Tell whether a credential may enter, in the same time whichever it is."""
-        if not self._tokens:
-            return True
-        given = (credential or "").encode()
-        return sum(hmac.compare_digest(given, token) for token in self._tokens) > 0
-
-
 class Handshake:
     """The ASGI application at `/v1/ws`.
 
     Args:
         origins: which web pages may connect.
-        access: which credentials may enter.
+        access: who may enter.
         hub: where extractions run.
         jobs: checks what is asked.
         limits: of connections and messages.
@@ -112,7 +96,9 @@ class Handshake:
         connection = Connection(
             receive,
             send,
-            session=self._session(_credential(offered)),
+            session=Session(limits=self._limits, credential=_credential(offered)),
+            authenticate=partial(self._access.principal, HTTPConnection(scope)),
+            welcome=self._welcomed,
             hub=self._hub,
             jobs=self._jobs,
             limits=self._limits,
@@ -125,9 +111,8 @@ class Handshake:
         finally:
             self._heartbeat.detach(connection)
 
-    def _session(self, credential: str | None) -> Session:
-        welcome = messages.Welcome(session=self._new_id(), **self._welcome())
-        return Session(welcome, limits=self._limits, has_access=self._access.allows, credential=credential)
+    def _welcomed(self) -> messages.Welcome:
+        return messages.Welcome(session=self._new_id(), **self._welcome())
 
 
 def _credential(offered: list[str]) -> str | None:

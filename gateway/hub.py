@@ -270,8 +270,8 @@ class Hub:
         self._now_s = now_s
         self._new_id = new_id
         self._slots = Slots(limits.provider_calls, limits.provider_queue)
-        self._keys: dict[str, tuple[str, Audience]] = {}  # idempotency key → what was asked with it, and its run
-        self._key_of: dict[str, str] = {}  # extraction → idempotency key
+        self._keys: dict[tuple[str, str], tuple[str, Audience]] = {}  # key → what was asked, the run
+        self._key_of: dict[str, tuple[str, str]] = {}  # extraction → key
         self._eviction: asyncio.TimerHandle | None = None
         self._store: MemoryStore[Audience] = MemoryStore(
             now_s,

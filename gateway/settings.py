@@ -51,7 +51,7 @@ class Settings(BaseSettings):
         host: address to listen on; one that is not loopback needs `tokens`.
         port: TCP port; 0 for any free one.
         provider: `openai`, `local`, `recorded`, or `auto`: openai where a key or base URL is set, else local where a
-            model file is named, else recorded.
+            model is named or installed, else recorded.
         model: the model where neither client nor extractor names one.
         model_file: a GGUF file for the local provider; None means the installed one.
         model_threads: how many threads the local provider's model may use.
@@ -80,13 +80,16 @@ class Settings(BaseSettings):
     inline_schemas: bool | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
 
-    def check(self) -> None:
+    def check(self, *, has_authentication: bool = False) -> None:
         """Make sure that nobody is let in by accident.
+
+        Args:
+            has_authentication: whether the application says itself who may enter.
 
         Raises:
             SettingsError: the address is not loopback and no credential is configured.
         """
-        if not is_loopback(self.host) and not self.tokens:
+        if not is_loopback(self.host) and not self.tokens and not has_authentication:
             raise SettingsError(
                 f"{self.host} is not a loopback address and no credential is configured: "
                 f"set {_PREFIX}TOKENS to one or more secret tokens, or listen on 127.0.0.1"

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -76,16 +76,25 @@ class Hosting(ScriptedProvider):
     model = "own-model"
     state = ModelState.IDLE
     slots = 2
+    is_small = True
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Hear of every change of state."""
+        self.listener = listener
 
 
 async def test_a_model_that_the_provider_runs_is_told() -> None:
-    """Its name and state, now; no more runs at once than it answers, others are queued."""
+    """Its name and state, now and whenever that changes; no more runs at once than it answers."""
     provider = Hosting(['{"a": "x"}', Finish("stop")])
+    told = {"name": "scripted", "model": "own-model", "reason": "the application gives it", "small": True}
     async with opened(provider) as gateway, browser(gateway.app) as client, joined(gateway.app) as line:
         provider.state = ModelState.FAILED
-        welcome, ready = (await greeted(line)).welcome, await client.get("/readyz")
-    assert welcome["provider"] == {"name": "scripted", "model": "own-model", "state": "failed"}
-    assert (welcome["limits"]["provider_calls"], ready.json()["state"]) == (2, "failed")
+        greeting, ready = await greeted(line), await client.get("/readyz")
+        provider.state = ModelState.LOADING
+        provider.listener()
+        assert await greeting.hear() == {"type": "provider", **told, "state": "loading"}
+    assert greeting.welcome["provider"] == {**told, "state": "failed"}
+    assert (greeting.welcome["limits"]["provider_calls"], ready.json()["state"]) == (2, "failed")
 
 
 async def test_other_paths_and_files() -> None:

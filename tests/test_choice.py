@@ -9,7 +9,7 @@ import pytest
 from gateway import models
 from gateway.choice import choose
 from gateway.core.limits import Limits
-from gateway.ports import Provider
+from gateway.ports import ModelState, Provider
 from gateway.providers.local import LocalProvider
 from gateway.providers.recorded import Recording
 from gateway.settings import Settings, SettingsError
@@ -37,7 +37,7 @@ def test_the_choice(
         monkeypatch.setenv(variable, value)
     choice = choose(Settings.model_validate({"provider": asked}), Limits())
     asyncio.run(choice.provider.close())
-    assert (choice.provider.name, words in choice.reason, "k" in choice.reason.split()) == (name, True, False)
+    assert (choice.provider.name, words in choice.line, "k" in choice.line.split()) == (name, True, False)
 
 
 @pytest.mark.parametrize(("model", "is_said"), [(None, True), ("m", False)])
@@ -46,7 +46,7 @@ def test_without_a_model_the_reason_says_so(monkeypatch: pytest.MonkeyPatch, mod
     monkeypatch.setenv("OPENAI_API_KEY", "k")
     choice = choose(Settings(provider="openai", model=model), Limits())
     asyncio.run(choice.provider.close())
-    assert ("no GATEWAY_MODEL: every request has to name a model" in choice.reason) is is_said
+    assert ("no GATEWAY_MODEL: every request has to name a model" in choice.line) is is_said
 
 
 @pytest.mark.parametrize("address", ["notaurl", "127.0.0.1:11434/v1", "ftp://example.org", "http://", "http://["])
@@ -109,7 +109,7 @@ def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def _chosen(**settings: Any) -> tuple[Provider, str]:
     choice = choose(Settings(**settings), Limits())
     asyncio.run(choice.provider.close())
-    return choice.provider, choice.reason
+    return choice.provider, choice.line
 
 
 def test_a_model_that_is_installed(installed: Path) -> None:
@@ -120,9 +120,18 @@ def test_a_model_that_is_installed(installed: Path) -> None:
 
 
 def test_a_model_that_nobody_asked_for(installed: Path) -> None:
-    """The recordings play, and the line says how to run the model."""
-    provider, reason = _chosen()
-    assert (provider.name, "--provider local" in reason) == ("recorded", True)
+    """Runs where there is no key: it answers any text, which a recording does not."""
+    provider, line = _chosen()
+    assert (provider.name, "a model is installed" in line, "toy" in line) == ("local", True, True)
+
+
+def test_nothing_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The recordings play, and the line says how to have a model."""
+    monkeypatch.setattr(models, "find_spec", lambda _: None)
+    for variable in ("OPENAI_API_KEY", "OPENAI_BASE_URL"):
+        monkeypatch.delenv(variable, raising=False)
+    provider, line = _chosen()
+    assert (provider.name, "gateway model install" in line) == ("recorded", True)
 
 
 def test_a_key_comes_before_a_model(installed: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -148,12 +157,19 @@ def test_a_model_file_that_is_not_there(installed: Path, asked: str) -> None:
         _chosen(provider=asked, model_file="/nowhere")
 
 
-@pytest.mark.parametrize("model_file", [None, __file__])
-def test_local_without_what_it_needs(monkeypatch: pytest.MonkeyPatch, model_file: str | None) -> None:
+def test_a_model_file_without_what_runs_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """The message says what to run."""
     monkeypatch.setattr(models, "find_spec", lambda _: None)
     with pytest.raises(SettingsError, match=r"provider local: .* run `gateway model install`"):
-        _chosen(provider="local", model_file=model_file)
+        _chosen(provider="local", model_file=__file__)
+
+
+def test_local_where_nothing_is_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is asked for, so the first extraction installs it, and the line says so beforehand."""
+    monkeypatch.setattr(models, "find_spec", lambda _: None)
+    provider, line = _chosen(provider="local")
+    assert isinstance(provider, LocalProvider)
+    assert (provider.state, "first extraction installs it" in line) == (ModelState.IDLE, True)
 
 
 @pytest.mark.parametrize("key", ["sk-ключ", "sk-line\n"])

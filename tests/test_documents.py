@@ -95,7 +95,13 @@ def by_name(*classes: type[Any]) -> dict[str, type[Any]]:
 FROM_CLIENT = messages.CLIENT_MESSAGES
 TERMINALS = by_name(messages.Completed, messages.Incomplete, messages.Failed, messages.Cancelled)
 FROM_SERVER = TERMINALS | by_name(
-    messages.Welcome, messages.Started, messages.Watching, messages.Reset, messages.Error, messages.GoAway
+    messages.Welcome,
+    messages.Provider,
+    messages.Started,
+    messages.Watching,
+    messages.Reset,
+    messages.Error,
+    messages.GoAway,
 )
 UPDATES = {"snapshot", "patch"}
 
@@ -213,7 +219,7 @@ MINIMAL: dict[str, Frame] = {"follow": {"id": "a", "channel": "c"}, "unfollow": 
 @pytest.mark.parametrize("name", MINIMAL)
 def test_a_message_that_is_not_offered_is_refused_and_marked(name: str) -> None:
     """A session answers it with bad_request about its type, and its heading says so."""
-    session = Session(_welcome(), limits=Limits(), has_access=lambda _: True)
+    session = Session(limits=Limits())
     session.phase = Phase.OPEN
     (answer,) = session.receive(frames.read(json.dumps({"type": name, **MINIMAL[name]}), max_depth=9))
 
@@ -221,11 +227,6 @@ def test_a_message_that_is_not_offered_is_refused_and_marked(name: str) -> None:
     assert isinstance(answer.message, messages.Error)
     assert (answer.message.code, answer.message.param) == ("bad_request", "type")
     assert SECTIONS[f"`{name}`"].startswith("\n*Not yet*")
-
-
-def _welcome() -> messages.Welcome:
-    nothing: Frame = {"limits": {}, "extractors": [], "encodings": [], "provider": {}}
-    return messages.Welcome(session="s", protocol="p", server="g", heartbeat_ms=1, inline_schemas=True, **nothing)
 
 
 @pytest.mark.parametrize("document", [README, PROTOCOL], ids=["README", "PROTOCOL"])

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 
-from gateway.handshake import Access
 from gateway.providers.scripted import ScriptedProvider
 from tests.fakes.client import Client, greeted
 from tests.fakes.gateways import opened
@@ -137,14 +136,6 @@ async def test_no_good_credential(caplog: pytest.LogCaptureFixture, offered: lis
         assert await refusal(client) == 4401
     assert (error["code"], error["retryable"]) == ("unauthenticated", False)
     assert "wrong" not in error["message"] + caplog.text
-
-
-def test_without_tokens_everybody_may_enter() -> None:
-    """An empty list lets anybody in, a list of one nobody else."""
-    assert Access().allows(None)
-    assert not Access(("a",)).allows(None)
-    assert not Access(("a",)).allows("b")
-    assert Access(("a", "b")).allows("b")
 
 
 async def test_a_server_that_cannot_answer_an_upgrade_closes() -> None:

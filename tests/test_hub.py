@@ -34,7 +34,7 @@ def job(key: str | None = None, body: str = "") -> Job:
     """Return something to run."""
     schema = Schema.from_json(SCHEMA, limits=Limits())
     request = ProviderRequest(messages=({"role": "user", "content": "x"},), schema=SCHEMA)
-    return Job(schema=schema, request=request, input_chars=1, key=key, body=body)
+    return Job(schema=schema, request=request, input_chars=1, key=None if key is None else ("", key), body=body)
 
 
 @asynccontextmanager
@@ -320,7 +320,7 @@ async def test_what_has_ended_goes_when_its_time_is_over() -> None:
             await unwatched(hub)
         times_s.append(0.02)
         await first.wait()
-        assert (second.is_set(), list(hub._keys)) == (False, ["at 0.01"])
+        assert (second.is_set(), list(hub._keys)) == (False, [("", "at 0.01")])
         times_s.append(0.03)
         await second.wait()
         assert (hub._keys, hub._key_of, hub._eviction) == ({}, {}, None)

@@ -25,6 +25,7 @@ __all__ = [
     "Incomplete",
     "Ping",
     "Pong",
+    "Provider",
     "Reset",
     "ServerMessage",
     "Started",
@@ -190,6 +191,16 @@ class Welcome(_Message, frozen=True, kw_only=True):
     provider: dict[str, Any]
 
 
+class Provider(_Message, frozen=True, kw_only=True):
+    """Where the text comes from, and how far its model is: sent again whenever that changes."""
+
+    name: str
+    model: str | None
+    state: str
+    reason: str
+    small: bool
+
+
 class Started(_Message, frozen=True, kw_only=True):
     """The answer to `extract`."""
 
@@ -303,7 +314,7 @@ class GoAway(_Message, frozen=True, kw_only=True):
     deadline_ms: int
 
 
-ServerMessage: TypeAlias = Welcome | Started | Watching | Reset | Terminal | Error | GoAway | Ping | Pong
+ServerMessage: TypeAlias = Welcome | Provider | Started | Watching | Reset | Terminal | Error | GoAway | Ping | Pong
 
 CLIENT_MESSAGES: dict[str, type[Any]] = {
     str(message.__struct_config__.tag): message

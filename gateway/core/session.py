@@ -14,18 +14,38 @@ from typing import Any, ClassVar, TypeAlias
 from gateway.core import messages
 from gateway.core.limits import Limits
 from gateway.core.messages import ClientMessage, ServerMessage
-from gateway.errors import BadRequest, CloseCode, DuplicateId, GatewayError, NotFound, OverCapacity, Unauthenticated
+from gateway.errors import (
+    BadRequest,
+    CloseCode,
+    DuplicateId,
+    Forbidden,
+    GatewayError,
+    NotFound,
+    OverCapacity,
+    RateLimited,
+    Unauthenticated,
+)
 
-__all__ = ["Attach", "Change", "Close", "Command", "Detach", "End", "Phase", "Send", "Session", "Start"]
+__all__ = ["Attach", "Change", "Close", "Command", "Detach", "End", "Judge", "Phase", "Send", "Session", "Start"]
 
 _REMEMBERED_IDS = 1_024
 """Finished ids, so that a cancel that crossed the terminal on the wire is ignored and not refused."""
+
+
+_CLOSES: dict[type[GatewayError], CloseCode] = {
+    Unauthenticated: CloseCode.UNAUTHENTICATED,
+    Forbidden: CloseCode.FORBIDDEN,
+    OverCapacity: CloseCode.OVER_CAPACITY,
+    RateLimited: CloseCode.RATE_ABUSE,
+}
+"""How a connection is closed that may not enter; any other error is a fault."""
 
 
 class Phase(StrEnum):
     """Where a session is in its life."""
 
     GREETING = "greeting"
+    JUDGING = "judging"  # nothing is received meanwhile
     OPEN = "open"
     CLOSED = "closed"
 
@@ -35,6 +55,13 @@ class Send:
     """Send a message."""
 
     message: ServerMessage
+
+
+@dataclass(frozen=True, slots=True)
+class Judge:
+    """Find out whether a credential may enter; answer with `admit`, or `deny`. None stands for no credential."""
+
+    credential: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +121,7 @@ class Late:
     """Stands for the `hello` that did not come in time."""
 
 
-Command: TypeAlias = Send | Close | Start | Attach | Detach | Change | End
+Command: TypeAlias = Send | Judge | Close | Start | Attach | Detach | Change | End
 
 Handler: TypeAlias = Callable[["Session", Any], list[Command]]
 
@@ -109,28 +136,17 @@ class Session:
     """Decides what a connection does with each message.
 
     Args:
-        welcome: the answer to `hello`.
         limits: `watches_per_connection` and `extractions_per_connection` apply.
-        has_access: tells whether a credential may enter; None stands for no credential.
         credential: what came with the handshake.
 
     Attributes:
         phase: see `Phase`.
     """
 
-    def __init__(
-        self,
-        welcome: messages.Welcome,
-        *,
-        limits: Limits,
-        has_access: Callable[[str | None], bool],
-        credential: str | None = None,
-    ) -> None:
+    def __init__(self, *, limits: Limits, credential: str | None = None) -> None:
         """Wait for `hello`."""
         self.phase = Phase.GREETING
-        self._welcome = welcome
         self._limits = limits
-        self._has_access = has_access
         self._credential = credential
         self._live: dict[str, str | None] = {}  # watch id → extraction, None until it is known
         self._started: dict[str, str] = {}  # extractions of this session that still run → the id that started them
@@ -154,6 +170,17 @@ class Session:
     def expire(self) -> list[Command]:
         """Decide what follows when the time for `hello` is over."""
         return self.receive(Late())
+
+    def admit(self, welcome: messages.Welcome) -> list[Command]:
+        """Decide what follows where the credential may enter."""
+        self.phase = Phase.OPEN
+        return [Send(welcome)]
+
+    def deny(self, error: GatewayError) -> list[Command]:
+        """Decide what follows where the credential may not enter, or nobody can say."""
+        self.phase = Phase.CLOSED
+        closing = Close(_CLOSES.get(type(error), CloseCode.FAULT), error.code)
+        return [Send(messages.error_message(error)), closing]
 
     def started(self, id_: str, extraction: str, *, is_own: bool) -> None:
         """Take note that `Start` worked; `is_own` where it counts towards this session's limit."""
@@ -183,15 +210,10 @@ class Session:
         self._started.pop(extraction, None)
 
     def _greet(self, message: messages.Hello) -> list[Command]:
-        credential = message.token or self._credential
-        if self._has_access(credential):
-            return [Send(self._welcome)]
-        what = "a credential that this server knows" if credential else "a credential (hello.token, or bearer.…)"
-        error = Unauthenticated(f"expected {what}", param="token")
-        return [Send(messages.error_message(error)), Close(CloseCode.UNAUTHENTICATED, error.code)]
+        return [Judge(message.token or self._credential)]
 
     def _violate(self, message: ClientMessage) -> list[Command]:
-        expected = "hello first" if self.phase is Phase.GREETING else "one hello only"
+        expected = "one hello only" if self.phase is Phase.OPEN else "hello first"
         name = message.__struct_config__.tag
         return [Close(CloseCode.PROTOCOL_VIOLATION, f"expected {expected}, got {name}")]
 
@@ -204,6 +226,9 @@ class Session:
 
     def _give_up(self, _: Late) -> list[Command]:
         return [Close(CloseCode.HELLO_TIMEOUT, f"expected hello within {self._limits.hello_timeout_s:g} s")]
+
+    def _give_up_judging(self, _: Late) -> list[Command]:
+        return [Close(CloseCode.HELLO_TIMEOUT, "nobody could say in time whether the credential may enter")]
 
     def _extract(self, message: messages.Extract) -> list[Command]:
         if message.id in self._live:
@@ -287,9 +312,12 @@ class Session:
 
     TABLE: ClassVar[dict[tuple[Phase, type[Any]], tuple[Handler, Phase]]] = {
         **_each(Phase.GREETING, dict.fromkeys(_HANDLERS, _violate), Phase.CLOSED),
-        (Phase.GREETING, messages.Hello): (_greet, Phase.OPEN),
+        (Phase.GREETING, messages.Hello): (_greet, Phase.JUDGING),
         (Phase.GREETING, Malformed): (_refuse_greeting, Phase.CLOSED),
         (Phase.GREETING, Late): (_give_up, Phase.CLOSED),
+        **_each(Phase.JUDGING, dict.fromkeys(_HANDLERS, _violate), Phase.CLOSED),
+        (Phase.JUDGING, Malformed): (_refuse_greeting, Phase.CLOSED),
+        (Phase.JUDGING, Late): (_give_up_judging, Phase.CLOSED),
         **_each(Phase.OPEN, _HANDLERS, Phase.OPEN),
         **_each(Phase.CLOSED, dict.fromkeys(_HANDLERS, _ignore), Phase.CLOSED),
     }

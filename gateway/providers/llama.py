@@ -8,6 +8,7 @@ import asyncio
 import logging
 import secrets
 import sys
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -32,16 +33,36 @@ class LlamaServer:
         pid: of the process.
     """
 
-    def __init__(self, process: asyncio.subprocess.Process, address: str, key: str) -> None:
+    def __init__(
+        self, process: asyncio.subprocess.Process, address: str, key: str, on_end: Callable[[], None] | None = None
+    ) -> None:
         """Take a process that listens; `start` makes one."""
         self._process = process
+        self._watch = asyncio.get_running_loop().create_task(process.wait(), name="local model, end")
+        if on_end is not None:
+            self._watch.add_done_callback(lambda _: on_end())
         self.base_url = f"{address}/v1"
         self.key = key
         self.pid = process.pid
 
     @classmethod
-    async def start(cls, model: Path, *, slots: int, context_tokens: int, threads: int) -> Self:
+    async def start(
+        cls,
+        model: Path,
+        *,
+        slots: int,
+        context_tokens: int,
+        threads: int,
+        on_end: Callable[[], None] | None = None,
+    ) -> Self:
         """Start a process and wait until the model is loaded; a caller who is cancelled leaves none behind.
+
+        Args:
+            model: a GGUF file.
+            slots: answers side by side.
+            context_tokens: of each slot.
+            threads: for the model.
+            on_end: called once the process has ended, whoever ended it.
 
         Raises:
             ProviderError: it ended before it listened.
@@ -57,7 +78,7 @@ class LlamaServer:
             await _end(process)
             _log.warning("the local model's process ended with %s before it listened", process.returncode)
             raise ProviderError(_FAILED.format(model.name))
-        return cls(process, address, key)
+        return cls(process, address, key, on_end)
 
     @property
     def is_alive(self) -> bool:
@@ -66,13 +87,13 @@ class LlamaServer:
 
     async def has_ended(self, *, within_s: float) -> bool:
         """Tell whether the process ends in that time."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._process.wait(), within_s)
-        return not self.is_alive
+        await asyncio.wait([self._watch], timeout=within_s)
+        return self._watch.done()
 
     async def stop(self) -> None:
         """End the process and wait until it has ended."""
         await _end(self._process)
+        await self._watch
 
 
 async def _process(model: Path, **numbers: int) -> asyncio.subprocess.Process:

@@ -1,6 +1,5 @@
 """The session: transcripts of messages in and commands out, and every pair of phase and message."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -16,12 +15,23 @@ from gateway.core.session import (
     Command,
     Detach,
     End,
+    Judge,
     Phase,
     Send,
     Session,
     Start,
 )
-from gateway.errors import BadRequest, CloseCode, NotFound
+from gateway.errors import (
+    BadRequest,
+    CloseCode,
+    Forbidden,
+    GatewayError,
+    Internal,
+    NotFound,
+    OverCapacity,
+    RateLimited,
+    Unauthenticated,
+)
 
 WELCOME = messages.Welcome(
     session="s",
@@ -38,17 +48,16 @@ HELLO = messages.Hello()
 VIOLATION = CloseCode.PROTOCOL_VIOLATION
 
 
-def new_session(
-    has_access: Callable[[str | None], bool] = lambda _: True, credential: str | None = None, **limits: Any
-) -> Session:
+def new_session(credential: str | None = None, **limits: Any) -> Session:
     """Return a session that waits for hello."""
-    return Session(WELCOME, limits=Limits(**limits), has_access=has_access, credential=credential)
+    return Session(limits=Limits(**limits), credential=credential)
 
 
 def open_session(**limits: Any) -> Session:
     """Return a session that has been greeted."""
     session = new_session(**limits)
     session.receive(HELLO)
+    session.admit(WELCOME)
     return session
 
 
@@ -80,7 +89,8 @@ def error(commands: list[Command]) -> tuple[str, object]:
 def test_a_whole_session() -> None:
     """Greeting, an extraction, another interval, the end by cancel, another watch of it, and its end."""
     session, asked, again = new_session(), extract(), watch("b")
-    assert session.receive(HELLO) == [Send(WELCOME)]
+    assert session.receive(HELLO) == [Judge(None)]
+    assert session.admit(WELCOME) == [Send(WELCOME)]
     assert session.receive(asked) == [Start(asked)]
     session.started("a", "x1", is_own=True)
     assert session.receive(messages.Adjust(id="a", interval_ms=500)) == [Change("a", 500)]
@@ -131,12 +141,15 @@ def test_every_message_in_every_phase(phase: Phase, message: ClientMessage) -> N
     session = new_session()
     if phase is not Phase.GREETING:
         session.receive(HELLO)
+    if phase in {Phase.OPEN, Phase.CLOSED}:
+        session.admit(WELCOME)
         running(session, "live", "x0")
     if phase is Phase.CLOSED:
         session.receive(HELLO)
     kinds = [type(command).__name__ for command in session.receive(message)]
     expected: dict[Phase, tuple[str, Phase]] = {
-        Phase.GREETING: ("Send", Phase.OPEN) if message == HELLO else ("Close", Phase.CLOSED),
+        Phase.GREETING: ("Judge", Phase.JUDGING) if message == HELLO else ("Close", Phase.CLOSED),
+        Phase.JUDGING: ("Close", Phase.CLOSED),
         Phase.OPEN: IN_OPEN[type(message)],
         Phase.CLOSED: ("", Phase.CLOSED),
     }
@@ -167,23 +180,38 @@ def test_hello_in_time_or_not() -> None:
     session = new_session(hello_timeout_s=5)
     assert session.expire() == [Close(CloseCode.HELLO_TIMEOUT, "expected hello within 5 s")]
     assert (session.expire(), open_session().expire()) == ([], [])
+    judging = new_session()
+    judging.receive(HELLO)
+    assert [type(command) for command in judging.expire()] == [Close]
 
 
 @pytest.mark.parametrize(
     ("credential", "token", "asked"), [(None, None, None), ("c", None, "c"), (None, "t", "t"), ("c", "t", "t")]
 )
 def test_which_credential_counts(credential: str | None, token: str | None, asked: str | None) -> None:
-    """Hello's, else the handshake's; a bad one is answered and closes with 4401."""
-    seen: list[str | None] = []
+    """Hello's, else the handshake's."""
+    session = new_session(credential)
+    assert session.receive(messages.Hello(token=token)) == [Judge(asked)]
+    assert session.phase is Phase.JUDGING
 
-    def refuses(given: str | None) -> bool:
-        seen.append(given)
-        return False
 
-    session = new_session(refuses, credential)
-    said, closed = session.receive(messages.Hello(token=token))
-    assert (seen, error([said])) == ([asked], ("unauthenticated", UNSET))
-    assert (closed, session.phase) == (Close(CloseCode.UNAUTHENTICATED, "unauthenticated"), Phase.CLOSED)
+@pytest.mark.parametrize(
+    ("failure", "code"),
+    [
+        (Unauthenticated("no"), CloseCode.UNAUTHENTICATED),
+        (Forbidden("no"), CloseCode.FORBIDDEN),
+        (OverCapacity("no"), CloseCode.OVER_CAPACITY),
+        (RateLimited("no"), CloseCode.RATE_ABUSE),
+        (Internal("no"), CloseCode.FAULT),
+    ],
+)
+def test_whoever_may_not_enter_is_told_why(failure: GatewayError, code: CloseCode) -> None:
+    """The error, then the close code that says what to do about it; nothing after it."""
+    session = new_session()
+    session.receive(HELLO)
+    said, closed = session.deny(failure)
+    assert error([said]) == (failure.code, UNSET)
+    assert (closed, session.phase) == (Close(code, failure.code), Phase.CLOSED)
 
 
 def test_a_live_id_is_not_given_twice() -> None:

@@ -16,6 +16,7 @@ import pytest
 from gateway.errors import BadRequest, InputTooLarge, ProviderError
 from gateway.models import has_runtime, installed_model
 from gateway.ports import Finish, Mode, ModelHost, ModelState, ProviderRequest, Text, Usage
+from gateway.providers import local
 from gateway.providers.local import LocalProvider
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
@@ -82,22 +83,85 @@ async def test_an_answer_keeps_to_the_schema(provider: LocalProvider, mode: Mode
     assert [type(delta) for delta in deltas[-2:]] == [Usage, Finish]
 
 
+def _states(provider: LocalProvider) -> list[ModelState]:
+    """Return a list that every change of state is added to."""
+    states: list[ModelState] = []
+    provider.subscribe(lambda: states.append(provider.state))
+    return states
+
+
 async def test_it_is_started_by_the_first_request_and_ended_by_close(provider: LocalProvider) -> None:
     """The state tells; of two requests that come at once one starts the process."""
     assert isinstance(provider, ModelHost)
     assert (provider.state, provider.pid) == (ModelState.IDLE, None)
-    both = asyncio.gather(_text(provider), _text(provider))
-    await asyncio.sleep(0)
-    loading = provider.state
-    await both
+    states = _states(provider)
+    await asyncio.gather(_text(provider), _text(provider))
     pid = provider.pid
-    assert (loading, provider.state, await asyncio.to_thread(_is_there, pid)) == (
-        ModelState.LOADING,
-        ModelState.READY,
-        True,
-    )
+    assert (states, await asyncio.to_thread(_is_there, pid)) == ([ModelState.LOADING, ModelState.READY], True)
     await provider.close()
-    assert (provider.state, await asyncio.to_thread(_is_there, pid)) == (ModelState.IDLE, False)
+    assert (states[2:], await asyncio.to_thread(_is_there, pid)) == ([ModelState.IDLE], False)
+
+
+async def test_a_process_that_dies_while_nobody_asks(provider: LocalProvider) -> None:
+    """Is heard of at once, and started again by the next request."""
+    await _text(provider)
+    died = asyncio.Event()
+    provider.subscribe(lambda: died.set() if provider.state is ModelState.FAILED else None)
+    assert provider.pid is not None
+    os.kill(provider.pid, signal.SIGKILL)
+    async with asyncio.timeout(10):
+        await died.wait()
+    assert "@" in await _text(provider)
+
+
+async def test_what_is_missing_is_installed_by_the_first_request(model_file: Path) -> None:
+    """Once, and its state is told."""
+    asked: list[None] = []
+
+    async def install() -> Path:
+        asked.append(None)
+        return model_file
+
+    provider = LocalProvider(None, install=install)
+    states = _states(provider)
+    assert (provider.model, provider.is_small) == ("SmolLM2-135M", True)
+    await asyncio.gather(_text(provider), _text(provider))
+    assert states == [ModelState.INSTALLING, ModelState.LOADING, ModelState.READY]
+    await provider.close()
+    assert (len(asked), provider.model) == (1, model_file.stem)
+
+
+async def test_an_install_that_fails_is_tried_again_by_the_next_request() -> None:
+    """The failure is told; it does not stand for ever."""
+
+    async def install() -> Path:
+        raise ProviderError("no registry")
+
+    provider = LocalProvider(None, install=install)
+    states = _states(provider)
+    for _ in range(2):
+        with pytest.raises(ProviderError, match="no registry"):
+            await _text(provider)
+    assert states == [ModelState.INSTALLING, ModelState.FAILED] * 2
+
+
+async def test_an_install_that_takes_long_goes_on(monkeypatch: pytest.MonkeyPatch, model_file: Path) -> None:
+    """The request is told to come back, and the one that does has its answer."""
+    monkeypatch.setattr(local, "_PATIENCE_S", 0.01)
+    fetched = asyncio.Event()
+
+    async def install() -> Path:
+        await fetched.wait()
+        return model_file
+
+    provider = LocalProvider(None, install=install)
+    with pytest.raises(ProviderError, match="still installing") as early:
+        await _text(provider)
+    assert (early.value.retryable, early.value.retry_after_ms) == (True, 5_000)
+    monkeypatch.undo()
+    fetched.set()
+    assert "@" in await _text(provider)
+    await provider.close()
 
 
 async def test_a_process_that_is_killed_is_started_again(provider: LocalProvider) -> None:
@@ -123,15 +187,26 @@ async def test_leaving_an_answer_frees_its_slot(provider: LocalProvider) -> None
         assert "@" in await _text(provider)
 
 
-async def test_a_start_that_is_cancelled_leaves_no_process(provider: LocalProvider) -> None:
-    """Neither a process nor a lock stays behind."""
+async def test_a_request_that_is_cancelled_leaves_the_start_to_the_next(provider: LocalProvider) -> None:
+    """Loading goes on; one process is there for whoever comes, and none after the end."""
+    states = _states(provider)
     task = asyncio.create_task(_text(provider))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert provider.pid is None
     assert "@" in await _text(provider)
+    assert states == [ModelState.LOADING, ModelState.READY]
+
+
+async def test_a_start_that_nobody_waits_for_is_ended_by_close(provider: LocalProvider) -> None:
+    """Neither a process nor a task stays behind."""
+    task = asyncio.create_task(_text(provider))
+    await asyncio.sleep(0)
+    await provider.close()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (provider.pid, provider.state) == (None, ModelState.IDLE)
 
 
 async def test_a_file_that_is_no_model(tmp_path: Path, model_file: Path) -> None:
