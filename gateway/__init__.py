@@ -1,16 +1,24 @@
 """A real-time extraction gateway: structured data out of language models, while it is being written.
 
-`Gateway` is imported when it is first asked for: the core stands below the server and does not load it.
+`Gateway`, `stream` and `stream_sync` are imported when they are first asked for: the core stands below the server and
+does not load it.
 """
 
 from importlib import import_module
 
 from gateway.version import __version__
 
-__all__ = ["Gateway", "__version__"]
+__all__ = ["Gateway", "Partial", "__version__", "stream", "stream_sync"]
+
+_PLACES = {
+    "Gateway": "gateway.app",
+    "Partial": "gateway.streaming",
+    "stream": "gateway.app",
+    "stream_sync": "gateway.app",
+}
 
 
 def __getattr__(name: str) -> object:
-    if name != "Gateway":
+    if name not in _PLACES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module("gateway.app").Gateway
+    return getattr(import_module(_PLACES[name]), name)

@@ -1,4 +1,5 @@
-from gateway.app import Gateway
+from gateway.app import Gateway, stream, stream_sync
+from gateway.streaming import Partial
 from gateway.version import __version__
 
-__all__ = ["Gateway", "__version__"]
+__all__ = ["Gateway", "Partial", "__version__", "stream", "stream_sync"]

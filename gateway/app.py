@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequen
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Self, TypeVar, cast
+from typing import Any, Self, TypeVar, Unpack, cast
 
 import msgspec
 from starlette.applications import Starlette
@@ -33,11 +33,11 @@ from gateway.origins import Origins
 from gateway.ports import Mode, ModelHost, ModelState, Provider
 from gateway.registry import DEFAULT_INSTRUCTIONS, Extractor, Registry
 from gateway.settings import Settings, is_loopback, limits_from
-from gateway.streaming import Partial, blocking, partials, validated_by
+from gateway.streaming import Partial, StreamOptions, blocking, partials, validated_by
 from gateway.tasks import Tasks
 from gateway.version import __version__
 
-__all__ = ["Gateway"]
+__all__ = ["Gateway", "stream", "stream_sync"]
 
 T = TypeVar("T", bound=type[Any])
 M = TypeVar("M")
@@ -212,22 +212,19 @@ class Gateway:
         audience, _ = self.hub.start(job)
         return partials(audience, response_model, validated_by(response_model), interval_ms=round(interval * 1000))
 
-    def stream_sync(self, response_model: type[M], input: Any, **options: Any) -> Generator[Partial[M]]:  # noqa: A002
+    def stream_sync(
+        self,
+        response_model: type[M],
+        input: str | Sequence[Mapping[str, Any]],  # noqa: A002 - the wire's own name
+        **options: Unpack[StreamOptions],
+    ) -> Generator[Partial[M]]:
         """Do the same as `stream` from synchronous code, in a script or a notebook.
 
         Each call makes a gateway of its own in a thread of its own, and closes it. Options are those of `stream`.
         """
-        return blocking(lambda: self._alone(response_model, input, options))
-
-    async def _alone(self, response_model: type[M], text: Any, options: dict[str, Any]) -> AsyncGenerator[Partial[M]]:
         gateway = Gateway(provider=self._given, settings=self.settings, limits=self.limits)
         gateway.registry = self.registry
-        try:
-            async with aclosing(gateway.stream(response_model, text, **options)) as items:
-                async for item in items:
-                    yield item
-        finally:
-            await gateway.close()
+        return blocking(lambda: _closing(gateway, response_model, input, options))
 
     @property
     def app(self) -> Starlette:
@@ -325,6 +322,43 @@ class Gateway:
             "connections": len(self.heartbeat),
         }
         return JSONResponse(status, status_code=503 if is_full else 200)
+
+
+async def stream(
+    response_model: type[M],
+    input: str | Sequence[Mapping[str, Any]],  # noqa: A002 - the wire's own name
+    **options: Unpack[StreamOptions],
+) -> AsyncGenerator[Partial[M]]:
+    """Extract once in this process: ever fuller partials, the last one validated.
+
+    The provider is that of the environment. It is opened for this call and closed with it: for many calls, or a model
+    on this machine that is to stay loaded, make a `Gateway` and use its `stream`. Leaving the loop cancels the call.
+
+    Options are those of `Gateway.stream`.
+
+    Raises:
+        GatewayError: as there.
+        SettingsError: a setting that cannot be used.
+    """
+    async with aclosing(_closing(Gateway(), response_model, input, options)) as items:
+        async for item in items:
+            yield item
+
+
+def stream_sync(
+    response_model: type[M],
+    input: str | Sequence[Mapping[str, Any]],  # noqa: A002 - the wire's own name
+    **options: Unpack[StreamOptions],
+) -> Generator[Partial[M]]:
+    """Do the same as the function `stream` from synchronous code, in a script or a notebook."""
+    return blocking(lambda: _closing(Gateway(), response_model, input, options))
+
+
+async def _closing(gateway: Gateway, response_model: type[M], text: Any, options: Any) -> AsyncGenerator[Partial[M]]:
+    """Extract once with a gateway, and close it."""
+    async with gateway, aclosing(gateway.stream(response_model, text, **options)) as items:
+        async for item in items:
+            yield item
 
 
 def _within(limits: Limits, provider: Provider) -> Limits:

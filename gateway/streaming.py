@@ -1,9 +1,9 @@
 """Extraction in process: ever fuller partials of a model, the last one validated; the same engine, no server."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from functools import cached_property, partial
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, TypedDict, TypeVar
 
 from anyio.from_thread import start_blocking_portal
 from pydantic import TypeAdapter, ValidationError
@@ -17,8 +17,17 @@ from gateway.core.values import JsonValue
 from gateway.errors import ERRORS, GatewayError, Internal, ProviderFailure
 from gateway.hub import Audience
 from gateway.hydration import hydrated
+from gateway.ports import Mode
 
-__all__ = ["CancelledExtraction", "IncompleteExtraction", "Partial", "blocking", "partials", "validated_by"]
+__all__ = [
+    "CancelledExtraction",
+    "IncompleteExtraction",
+    "Partial",
+    "StreamOptions",
+    "blocking",
+    "partials",
+    "validated_by",
+]
 
 T = TypeVar("T")
 
@@ -33,6 +42,16 @@ class CancelledExtraction(GatewayError):
     """Somebody else cancelled the extraction."""
 
     code: ClassVar[str] = "cancelled"
+
+
+class StreamOptions(TypedDict, total=False):
+    """What may be said about an extraction in process; see `Gateway.stream`."""
+
+    instructions: str | None
+    model: str | None
+    mode: Mode | str | None
+    params: Mapping[str, Any] | None
+    interval: float
 
 
 class Partial(Generic[T]):

@@ -5,15 +5,21 @@ from contextlib import aclosing
 from copy import deepcopy
 from typing import Any
 
+import httpx2
 import pytest
 from pydantic import BaseModel
 
+import gateway as package
 from gateway import Gateway
 from gateway.errors import GatewayError
+from gateway.models import installed_model
 from gateway.ports import Finish
+from gateway.providers.local import LocalProvider
 from gateway.providers.scripted import Gate, ScriptedProvider
+from gateway.recordings import CONFERENCE_TEXT, Conference
 from gateway.settings import Settings
 from gateway.streaming import Partial
+from tests.fakes.gateways import no_task_left
 
 pytestmark = pytest.mark.anyio
 
@@ -126,3 +132,61 @@ def test_the_synchronous_twin() -> None:
     for partial in gateway.stream_sync(Note, "text", interval=0):
         assert partial.value
         break
+
+
+@pytest.fixture
+def recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the environment ask for the recordings."""
+    monkeypatch.setenv("GATEWAY_PROVIDER", "recorded")
+    monkeypatch.setenv("GATEWAY_SPEED", "0")
+
+
+async def test_the_function_of_the_module(recorded: None) -> None:
+    """Needs no gateway: it takes the environment's provider, and closes what it opened."""
+    async with no_task_left():
+        partials = [partial async for partial in package.stream(Conference, CONFERENCE_TEXT)]
+    assert isinstance(partials[-1].model, Conference)
+    assert [user.name for user in partials[-1].model.users][::3] == ["John Doe", "Emily Clark"]
+
+
+def test_the_function_of_the_module_without_async(recorded: None) -> None:
+    """The same in a script."""
+    *_, last = package.stream_sync(Conference, CONFERENCE_TEXT)
+    assert (last.is_final, last.model.budget) == (True, 50_000)
+
+
+async def test_a_gateway_is_closed_by_its_block() -> None:
+    """`async with` ends what runs."""
+    script, events = gated(*PIECES)
+    events[0].set()
+    async with no_task_left(), gateway_with(*script) as gateway:
+        async for _ in gateway.stream(Note, "text", interval=0):
+            break
+    assert isinstance(gateway.provider, ScriptedProvider)
+    assert gateway.provider.open_streams == 0
+
+
+@pytest.mark.e2e
+async def test_leaving_the_loop_leaves_the_models_own_server_idle() -> None:
+    """llama.cpp itself says that it writes nothing any more."""
+    model = await asyncio.to_thread(installed_model)
+    assert model is not None, "no local model here: run make test, which installs it"
+    provider = await asyncio.to_thread(LocalProvider, model.path)
+    async with Gateway(provider=provider, settings=Settings()) as gateway:
+        async for partial in gateway.stream(Conference, CONFERENCE_TEXT):
+            if partial.rev > 3:
+                assert await _is_writing(provider)
+                break
+        async with asyncio.timeout(5):
+            while await _is_writing(provider):
+                pass
+
+
+async def _is_writing(provider: LocalProvider) -> bool:
+    """Ask the child process about its slots."""
+    running = provider._running
+    assert running is not None
+    address = running.server.base_url.removesuffix("/v1")
+    async with httpx2.AsyncClient(trust_env=False) as client:
+        slots = (await client.get(f"{address}/slots", headers={"Authorization": f"Bearer {running.server.key}"})).json()
+    return any(slot["is_processing"] for slot in slots)

@@ -51,7 +51,8 @@ def _server(asked: argparse.Namespace, key: str) -> Any:
     params.n_ctx, params.n_parallel = asked.context_tokens * asked.slots, asked.slots
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = asked.threads
     params.cache_ram_mib = 0  # it would keep up to 8 GiB of prompts; the slots keep the newest ones
-    params.ui = params.endpoint_slots = False
+    params.ui = False
+    params.endpoint_slots = True  # who looks with the key sees whether it is idle
     return xllamacpp.Server(params)
 
 
