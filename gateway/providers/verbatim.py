@@ -7,11 +7,13 @@ Each rule only narrows, and the model still chooses; the value is validated agai
 2. Any other free string is at most `_SPAN_WORDS` words in a row from one sentence of the text, without what rule 1
    found for another member.
 3. A list whose items have to carry an e-mail address, a handle, a link or a phone number has at most as many items as
-   the text has of these; any other list at most `_LIST_ITEMS`.
-4. Enumerations, constants and formats stay; patterns go: a llama.cpp grammar cannot hold all of them.
+   the text has of these, and where it is the only such list as many; any other list at most `_LIST_ITEMS`.
+4. The name of somebody who has to have an address is a run of capitalised words, where there are any.
+5. Enumerations, constants and formats stay; patterns go: a llama.cpp grammar cannot hold all of them.
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -27,12 +29,18 @@ _MAX_WORD_CHARS = 60  # longer ones: a script that does not part words by spaces
 _STRING_CHARS = 300  # where spans do not apply, so that a loop ends
 
 _SPANS = "verbatim"
+_FREE = {"$ref": f"#/$defs/{_SPANS}"}
 _CHOSEN = frozenset({"const", "enum"})
 _LENGTHS = frozenset({"minLength", "maxLength"})  # a span would not keep them
 
 _WORD = re.compile(r"""([("'\[{<*“«-]*)(.*?)([)\]}>"',.;:!?*”’»-]*)""")
 _SENTENCE_ENDS = ".;:!?"
 _NUMBER = re.compile(r"(?<![\w.])(?:\d{1,3}(?:,\d{3})+|\d+)(?:\.\d+)?(?!\d|st|nd|rd|th)")
+
+_NAME = re.compile(r"(?:^|_)name$")
+_CAPITAL = r"(?:[dDlLO]['’])?[A-ZÀ-ÖØ-Þ][\w'’.-]*\w"
+_PARTICLES = r"(?:(?:van|von|der|den|de|la|le|du|di|da|del|bin|al|el|y)[ ]){0,2}"
+_CAPITALISED = re.compile(rf"{_CAPITAL}(?:[ ]{_PARTICLES}{_CAPITAL}){{0,3}}")
 
 _MONTH = r"(?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec)[a-z]*\.?"
 _DATE = (
@@ -81,21 +89,32 @@ class _Narrowing:
         self._definitions: Mapping[str, _Schema] = schema.get("$defs", {})
         kinds = {kind for name, member in _members(schema) if (kind := _kind(name, member)) is not None}
         self._found = {kind: _each(kind.form.findall(text)) for kind in _KINDS}
-        self.spans = _spans(_without([self._found[kind] for kind in kinds if kind.is_own], text))
+        rest = _without([self._found[kind] for kind in kinds], text)
+        self.spans = _spans(rest)
+        self._names = _names(rest, max([len(self._found[kind]) for kind in kinds if kind.is_own], default=0))
+        self._lists = Counter(kind for items in _items(schema) for kind in self._own_kinds(self._resolved(items)))
         self._numbers = _each(_number(match) for match in _NUMBER.findall(text))
 
     def narrow(self, schema: _Schema, name: str) -> _Schema:
         """Return a schema of the member `name`, narrowed."""
         written = {keyword: held for keyword, held in schema.items() if keyword != "pattern"}
-        for keyword in ("properties", "$defs"):
-            if keyword in written:
-                written[keyword] = {key: self._any(member, key) for key, member in written[keyword].items()}
+        if "$defs" in written:
+            written["$defs"] = {key: self._any(member, key) for key, member in written["$defs"].items()}
+        if "properties" in written:
+            written["properties"] = self._properties(schema)
         for keyword in ("anyOf", "oneOf", "allOf", "prefixItems"):
             if keyword in written:
                 written[keyword] = [self._any(member, name) for member in written[keyword]]
         if "items" in written:
             written["items"] = self._any(written["items"], name)
         return self._typed(written, name)
+
+    def _properties(self, schema: _Schema) -> dict[str, Any]:
+        members = {key: self._any(member, key) for key, member in schema["properties"].items()}
+        if self._names and self._own_kinds(schema):
+            names = [key for key in members if _NAME.search(key.lower()) and members[key] == _FREE]
+            members |= {key: {"type": "string", "enum": self._names} for key in names}
+        return members
 
     def _any(self, schema: Any, name: str) -> Any:
         return self.narrow(schema, name) if isinstance(schema, dict) else schema
@@ -110,8 +129,7 @@ class _Narrowing:
             case "integer" | "number":
                 return self._number(schema)
             case "array":
-                most = min(self._max_items(schema), schema.get("maxItems", _LIST_ITEMS))
-                return {**schema, "maxItems": max(most, schema.get("minItems", 0))}
+                return self._array(schema)
             case _:
                 return schema
 
@@ -125,25 +143,41 @@ class _Narrowing:
             return schema
         if self.spans is None or _LENGTHS & schema.keys():
             return {"maxLength": _STRING_CHARS, **schema}
-        return {"$ref": f"#/$defs/{_SPANS}"}
+        return _FREE
 
     def _number(self, schema: _Schema) -> _Schema:
         fitting = [number for number in self._numbers if _fits(number, schema)]
         return {**schema, "enum": fitting} if fitting and not _CHOSEN & schema.keys() else schema
 
-    def _max_items(self, schema: _Schema) -> int:
-        item = self._resolved(schema.get("items"))
-        required = item.get("required", [])
-        members = {key: self._resolved(member) for key, member in item.get("properties", {}).items()}
-        kinds = [_kind(key, member) for key, member in members.items() if key in required]
-        counts = [len(self._found[kind]) for kind in kinds if kind is not None and kind.is_own]
-        return min([count for count in counts if count] or [_LIST_ITEMS])
+    def _array(self, schema: _Schema) -> _Schema:
+        kinds = self._own_kinds(self._resolved(schema.get("items")))
+        found = min([len(self._found[kind]) for kind in kinds], default=0)
+        is_only_one = any(self._lists[kind] == 1 for kind in kinds)
+        least = schema.get("minItems", min(found, _LIST_ITEMS) if is_only_one else 0)
+        most = min(found or _LIST_ITEMS, schema.get("maxItems", _LIST_ITEMS))
+        if "maxItems" in schema and "minItems" not in schema:
+            least = min(least, most)
+        return {**schema, "minItems": least, "maxItems": max(most, least)}
+
+    def _own_kinds(self, schema: _Schema) -> list[_Kind]:
+        """Return the kinds of address in the text that every object of a schema has to carry one of its own of."""
+        members = schema.get("properties", {}).items()
+        required = schema.get("required", [])
+        kinds = [_kind(key, self._resolved(member)) for key, member in members if key in required]
+        return [kind for kind in kinds if kind is not None and kind.is_own and self._found[kind]]
 
     def _resolved(self, schema: Any) -> _Schema:
         if not isinstance(schema, dict):
             return {}
         reference = schema.get("$ref", "")
         return self._definitions.get(reference.removeprefix("#/$defs/"), {}) if reference else schema
+
+
+def _names(text: str, count: int) -> list[str]:
+    """Return the runs of capitalised words; those of several words alone, where there are as many as are asked for."""
+    runs = _each(_CAPITALISED.findall(text))
+    full = [run for run in runs if " " in run]
+    return full if len(full) >= count else runs
 
 
 def _members(schema: Any) -> Iterator[tuple[str, _Schema]]:
@@ -153,6 +187,15 @@ def _members(schema: Any) -> Iterator[tuple[str, _Schema]]:
         yield from ((name, member) for name, member in properties.items() if isinstance(member, dict))
     for part in parts:
         yield from _members(part)
+
+
+def _items(schema: Any) -> Iterator[Any]:
+    """Yield what every list that a schema declares has for items, at any depth."""
+    parts = schema.values() if isinstance(schema, Mapping) else schema if isinstance(schema, list) else ()
+    if isinstance(schema, Mapping) and "items" in schema:
+        yield schema["items"]
+    for part in parts:
+        yield from _items(part)
 
 
 def _without(found: list[list[str]], text: str) -> str:

@@ -88,9 +88,39 @@ def test_without_spans_a_string_still_ends(text: str) -> None:
 def test_a_list_of_people_is_as_long_as_there_are_addresses() -> None:
     """Where every item has to have one; any other list has a bound as well."""
     person = {"type": "object", "properties": {"email": {"type": "string"}}, "required": ["email"]}
-    assert _member("people", {"type": "array", "items": person})["maxItems"] == 2
-    assert _member("people", {"type": "array", "items": {**person, "required": []}})["maxItems"] == 24
+    people = _member("people", {"type": "array", "items": person})
+    assert (people["minItems"], people["maxItems"]) == (2, 2)
+    loose = _member("people", {"type": "array", "items": {**person, "required": []}})
+    assert (loose["minItems"], loose["maxItems"]) == (0, 24)
+    assert _member("people", {"type": "array", "items": person, "maxItems": 1})["minItems"] == 1
     assert _member("people", {"type": "array", "items": person, "minItems": 3})["maxItems"] == 3
+
+
+def test_two_lists_share_the_addresses() -> None:
+    """Then nobody knows how many belong to each."""
+    person = {"type": "object", "properties": {"email": {"type": "string"}}, "required": ["email"]}
+    people = {"type": "array", "items": person}
+    asked = narrowed({"type": "object", "properties": {"speakers": people, "guests": people}}, _TEXT)
+    assert [asked["properties"][name]["minItems"] for name in ("speakers", "guests")] == [0, 0]
+
+
+@pytest.mark.parametrize(
+    ("text", "choice"),
+    [
+        ("For Ann Lee: ann@lee.example; for Bo Lind, bo@lind.example.", ["For Ann Lee", "Bo Lind"]),
+        ("Write to Ann (ann@lee.example) or Bo Lind (bo@lind.example).", ["Write", "Ann", "Bo Lind"]),
+        ("with Jean-Luc d'Or van der Ley, jl@ley.example", ["Jean-Luc d'Or van der Ley"]),
+        ("anna: anna@lee.example", None),
+    ],
+)
+def test_the_name_of_somebody_with_an_address(text: str, choice: list[str] | None) -> None:
+    """Is a run of capitalised words; of several where there are enough. Any other name is words of the text."""
+    members = {"name": {"type": "string"}, "email": {"type": "string"}}
+    person = {"type": "object", "properties": members, "required": ["name", "email"]}
+    any_words = {"$ref": "#/$defs/verbatim"}
+    expected = any_words if choice is None else {"type": "string", "enum": choice}
+    assert narrowed(person, text)["properties"]["name"] == expected
+    assert narrowed({**person, "required": ["name"]}, text)["properties"]["name"] == any_words
 
 
 def test_members_that_may_be_null() -> None:
