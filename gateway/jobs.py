@@ -19,7 +19,7 @@ __all__ = ["Job", "Jobs", "view_of"]
 _WATCH_FIELDS = ("id", "encoding", "interval_ms", "progress", "reasoning", "grounding", "skeleton", "paths", "key")
 """What two requests with the same idempotency key may differ in."""
 
-_VIEW_WISHES = ("progress", "reasoning", "grounding", "paths")
+_VIEW_WISHES = ("reasoning", "grounding", "paths")
 _RUN_WISHES = ("retries", "busy", "cancel_after_ms", "channel")
 """Fields of PROTOCOL.md §3 that are not offered yet (§12)."""
 
@@ -51,7 +51,7 @@ def view_of(options: messages.Extract | messages.Watch) -> View:
     """
     _check_not_asked(options, _VIEW_WISHES)
     try:
-        return View(Encoding(options.encoding), options.skeleton)
+        return View(Encoding(options.encoding), options.skeleton, options.progress)
     except ValueError:
         offered = ", ".join(Encoding)
         raise BadRequest(

@@ -52,6 +52,7 @@ class StreamOptions(TypedDict, total=False):
     mode: Mode | str | None
     params: Mapping[str, Any] | None
     interval: float
+    progress: bool
 
 
 class Partial(Generic[T]):
@@ -61,13 +62,24 @@ class Partial(Generic[T]):
         value: as plain JSON. Partials share what is equal in them, so copy it before you change it.
         rev: the document's revision (PROTOCOL.md §1).
         is_final: whether this is the validated value, the last partial.
+        progress: `{active, completed, reopened?, states?}` since the partial before (PROTOCOL.md §4), where it was
+            asked for.
     """
 
-    def __init__(self, value: JsonValue, rev: int, hydrate: Callable[[JsonValue], T], *, is_final: bool) -> None:
+    def __init__(
+        self,
+        value: JsonValue,
+        rev: int,
+        hydrate: Callable[[JsonValue], T],
+        *,
+        is_final: bool,
+        progress: Mapping[str, JsonValue] | None = None,
+    ) -> None:
         """Keep the value; the model is made when it is asked for."""
         self.value = value
         self.rev = rev
         self.is_final = is_final
+        self.progress = progress
         self._hydrate = hydrate
 
     def __repr__(self) -> str:
@@ -91,7 +103,12 @@ class _Listener:
 
 
 async def partials(
-    audience: Audience, annotation: Any, validated: Callable[[JsonValue], T], *, interval_ms: int
+    audience: Audience,
+    annotation: Any,
+    validated: Callable[[JsonValue], T],
+    *,
+    interval_ms: int,
+    has_progress: bool = False,
 ) -> AsyncGenerator[Partial[T]]:
     """Yield partials of a run until it ends; leaving early cancels it.
 
@@ -100,6 +117,7 @@ async def partials(
         annotation: the type of the value.
         validated: makes the instance of the final value.
         interval_ms: least time between two partials.
+        has_progress: whether partials tell how far the model is.
 
     Raises:
         GatewayError: the extraction failed, with the code of the failure; or it was cut off, or cancelled.
@@ -109,13 +127,19 @@ async def partials(
     listener = _Listener(interval_ms)
     audience.listen(listener)
     try:
-        while not extraction.state.is_ended:
-            await listener.news.wait()
+        while True:
+            if not (is_ended := extraction.state.is_ended):
+                await listener.news.wait()
             listener.news.clear()
-            if copy.catch_up():
+            rev = copy.rev if copy.has_been_seen else None
+            if not copy.catch_up():
+                if is_ended:
+                    break
+            else:
+                progress = extraction.document.progress_since(rev) if has_progress else None
                 is_final = extraction.state is State.COMPLETED
                 hydrate = validated if is_final else partial(hydrated, annotation)
-                yield Partial(copy.value, copy.rev, hydrate, is_final=is_final)
+                yield Partial(copy.value, copy.rev, hydrate, is_final=is_final, progress=progress)
     finally:
         audience.detach(listener)
         audience.run.cancel()
@@ -129,6 +153,7 @@ class _Copy:
         self._document = document
         self._shared = SharedValue(document.value_copy())
         self.rev = document.rev
+        self.has_been_seen = False
 
     @property
     def value(self) -> JsonValue:
@@ -145,6 +170,7 @@ class _Copy:
         else:
             self._shared = SharedValue(document.value_copy())
         self.rev = document.rev
+        self.has_been_seen = True
         return True
 
 

@@ -182,7 +182,6 @@ NOT_OFFERED = {
     "busy": "queue",
     "cancel_after_ms": 0,
     "channel": "news",
-    "progress": True,
     "reasoning": True,
     "grounding": True,
     "paths": [],

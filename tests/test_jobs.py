@@ -144,7 +144,6 @@ def test_views(encoding: Encoding) -> None:
     [
         {"encoding": "items"},
         {"encoding": ""},
-        {"progress": True},
         {"reasoning": True},
         {"grounding": True},
         {"paths": ["/a"]},

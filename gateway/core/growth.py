@@ -1,13 +1,17 @@
 """What the schema makes of the parser's operations before anyone sees them (PROTOCOL.md §4, "Partial value").
 
 1. An opened object shows its skeleton, and the first growth of a placeholder is `fill`.
-2. A string that the schema restricts to given words is not visible before its closing quote.
+2. What is held is shown at once and whole: a string that may only be one of a few, what a policy holds, an object of a
+   discriminated union until its discriminator is complete, a member that only some objects of a union have until it
+   is clear which one this is. What closes is shown at the latest then.
 3. A wrapper that the provider was asked for, and the client was not, is taken off the pointers.
+4. What is not held is shown in the step it came in.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
-from gateway.core.operations import ADD, APPEND, CLOSE, FILL, Kind, Operation
+from gateway.core.candidates import value_types
+from gateway.core.operations import ADD, APPEND, BEGIN, CLOSE, FILL, Kind, Operation
 from gateway.core.pointer import JsonValue, unescape
 from gateway.core.schema import ANY, Shape
 
@@ -15,18 +19,85 @@ __all__ = ["Growth"]
 
 
 class _Open:
-    """An open container: its shape, and the members that are still placeholders."""
+    """An open container: its shape, the members that are still placeholders, and what waits for its variant."""
 
-    __slots__ = ("placeholders", "shape")
+    __slots__ = ("choice", "placeholders", "shape", "waiting")
 
     def __init__(self, shape: Shape, opened: JsonValue) -> None:
         self.shape = shape
+        self.choice = shape  # all there may have been
         self.placeholders = set(opened) if isinstance(opened, dict) else None
+        self.waiting: list[Operation] = []
 
     def child(self, token: str) -> Shape:
         if self.placeholders is None:
             return self.shape.item(int(token))
         return self.shape.member(unescape(token))
+
+
+class _Hold:
+    """Something that is being written and not shown yet; the operations are the parser's own.
+
+    Attributes:
+        pointer: of the value that is held.
+        shape: of it; that of one union member, once the discriminator is complete.
+        operations: what has come so far.
+        owner: the open object that the value waits in, where it is a member that only some variants have.
+    """
+
+    __slots__ = ("_awaited", "_discriminator", "_is_whole", "_text", "operations", "owner", "pointer", "shape")
+
+    def __init__(self, first: Operation, shape: Shape, owner: _Open | None = None) -> None:
+        self.pointer = first.pointer
+        self.shape = shape
+        self.operations = [first]
+        self.owner = owner
+        is_object = first.opened and isinstance(first.value, dict)
+        self._is_whole = owner is not None or not is_object or shape.policy.hold
+        self._discriminator = self._place(shape.discriminator if is_object and shape.is_choice else None)
+        self._awaited = {self._place(key) for key in shape.awaited} if is_object else set()
+        self._text: list[str] = []  # of the discriminator so far
+
+    def take(self, operation: Operation) -> bool:
+        """Take one more operation, and tell whether what is held can be shown."""
+        self.operations.append(operation)
+        kind, pointer = operation.kind, operation.pointer
+        if pointer == self.pointer:
+            return kind is CLOSE
+        if pointer == self._discriminator:
+            self._discriminate(operation)
+        elif pointer in self._awaited and self._is_there(operation):
+            self._awaited.discard(pointer)
+        return not (self._is_whole or self._awaited or self._discriminator)
+
+    def _place(self, key: str | None) -> str | None:
+        return None if key is None else f"{self.pointer}/{key.replace('~', '~0').replace('/', '~1')}"
+
+    def _discriminate(self, operation: Operation) -> None:
+        """Find out which object this is, once the discriminator is complete."""
+        value: JsonValue = operation.value
+        if operation.kind is CLOSE:
+            value = "".join(self._text)
+        elif isinstance(value, str):
+            return self._text.append(value)
+        elif operation.opened:
+            value = None
+        self.shape = self.shape.discriminated(value)
+        self._discriminator = None
+        awaited = {self._place(key) for key in self.shape.awaited}
+        seen = {held.pointer for held in self.operations if self._is_there(held)}
+        self._awaited = awaited - seen
+        return None
+
+    def _is_there(self, operation: Operation) -> bool:
+        """Tell whether an awaited member is there: null is not, and what is held itself is when it is complete."""
+        if operation.kind is CLOSE:
+            return True
+        if operation.kind is not ADD or operation.value is None:
+            return False
+        is_complete = not operation.opened and not isinstance(operation.value, str)
+        member = self.shape.member(unescape(operation.pointer.rpartition("/")[2]))
+        return is_complete or not (member.policy.hold or member.held)
 
 
 class Growth:
@@ -43,7 +114,9 @@ class Growth:
         self._prefix = None if wrapper is None else f"/{wrapper}"
         self._root: Operation | None = None  # the opened root, until it is clear whether it is the wrapper
         self._open: dict[str, _Open] = {}
-        self._held: dict[str, list[str]] = {}  # the text so far of a string that is not visible yet, by pointer
+        self._hold: _Hold | None = None
+        self._has_policies = shape.has_policies
+        self._has_waiting = False  # or has had
 
     @property
     def is_wrapped(self) -> bool:
@@ -53,19 +126,10 @@ class Growth:
     def shaped(self, operations: Iterable[Operation]) -> Iterator[Operation]:
         """Yield the operations as the watchers are shown them, in the same order, one by one."""
         for operation in operations if self._prefix is None else self._unwrapped(operations):
-            kind, pointer = operation.kind, operation.pointer
-            held = self._held.get(pointer)
-            if kind is APPEND and held is not None:
-                held.append(str(operation.value))
-            elif kind is CLOSE:
-                self._open.pop(pointer, None)
-                if held is not None:
-                    yield self._revealed(pointer)
+            if self._hold is None and operation.kind is APPEND:
                 yield operation
-            elif kind is not ADD:
-                yield operation
-            elif (shown := self._added(operation)) is not None:
-                yield shown
+            else:
+                yield from self._taken(operation)
 
     def _unwrapped(self, operations: Iterable[Operation]) -> Iterator[Operation]:
         for operation in operations:
@@ -94,24 +158,110 @@ class Growth:
             yield self._root
         yield operation
 
-    def _added(self, operation: Operation) -> Operation | None:
-        """Return what something new is shown as, or None where it is held."""
-        pointer = operation.pointer
+    def _taken(self, operation: Operation) -> Iterator[Operation]:
+        hold = self._hold
+        if hold is not None:
+            if hold.take(operation):
+                self._hold = None
+                yield from self._released(hold)
+        elif operation.kind is ADD:
+            yield from self._added(operation)
+        elif self._has_waiting and (container := self._waiting_in(operation)) is not None:
+            container.waiting.append(operation)
+        elif operation.kind is CLOSE:
+            yield from self._closed(operation)
+        else:
+            yield operation
+
+    def _waiting_in(self, operation: Operation) -> _Open | None:
+        """Return the object in which the place of an operation waits for its variant, where it does."""
+        container, _ = self._place(operation.pointer)
+        waiting = [] if container is None else container.waiting
+        return container if any(held.pointer == operation.pointer for held in waiting) else None
+
+    def _added(self, operation: Operation) -> Iterator[Operation]:
+        """Show something new, or begin to hold it."""
+        pointer, value = operation.pointer, operation.value
         container, token = self._place(pointer)
+        if container is not None and token is not None and container.shape.is_choice:
+            is_waiting = yield from self._narrowed(container, operation, unescape(token))
+            if is_waiting:
+                return
+        if not (operation.opened or isinstance(value, str) or self._has_policies):
+            yield self._shown(operation, container, token)
+            return
+        shape = self._shape_of(container, token)
+        if shape.policy.state:
+            yield Operation(BEGIN, pointer, True)
+        if self._is_held(operation, shape):
+            self._hold = _Hold(operation, shape)
+            yield from () if shape.policy.state else (Operation(BEGIN, pointer),)
+        else:
+            yield self._shown(operation, container, token, shape)
+
+    def _narrowed(self, container: _Open, operation: Operation, key: str) -> Generator[Operation, None, bool]:
+        """Learn from a member which object of a union this is; it waits where that is open and only some have it."""
+        container.shape = container.shape.narrowed(key, value_types(operation.value))
+        if not container.shape.is_choice:
+            yield from self._no_longer_waiting(container)
+            return False
+        if container.choice.declares(key) is not None:
+            return False
+        yield Operation(BEGIN, operation.pointer)
+        self._has_waiting = True
+        if operation.opened or isinstance(operation.value, str):
+            self._hold = _Hold(operation, ANY, container)
+        else:
+            container.waiting.append(operation)
+        return True
+
+    def _closed(self, operation: Operation) -> Iterator[Operation]:
+        container = self._open.get(operation.pointer)
+        if container is not None:
+            container.shape = _settled(container.shape)
+            yield from self._no_longer_waiting(container)
+            del self._open[operation.pointer]
+        yield operation
+
+    def _no_longer_waiting(self, container: _Open) -> Iterator[Operation]:
+        waiting, container.waiting = container.waiting, []
+        for operation in waiting:
+            yield from self._taken(operation)
+
+    def _released(self, hold: _Hold) -> Iterator[Operation]:
+        """Show what was held, or let it wait on in its object."""
+        if hold.owner is not None:
+            hold.owner.waiting += hold.operations
+            return
+        first, *rest = hold.operations
+        container, token = self._place(hold.pointer)
+        if isinstance(first.value, str) and not first.opened:
+            text = "".join(str(operation.value) for operation in hold.operations if operation.kind is not CLOSE)
+            first, rest = Operation(ADD, first.pointer, text), hold.operations[-1:]
+        yield self._shown(first, container, token, hold.shape)
+        for operation in rest:
+            yield from self._taken(operation)
+
+    def _is_held(self, operation: Operation, shape: Shape) -> bool:
+        value = operation.value
+        if not operation.opened:
+            return isinstance(value, str) and (shape.held or shape.policy.hold)
+        if shape.policy.hold:
+            return True
+        if not isinstance(value, dict):
+            return False
+        return (shape.is_choice and shape.discriminator is not None) or (self._has_policies and bool(shape.awaited))
+
+    def _shown(self, operation: Operation, container: _Open | None, token: str | None, shape: Shape = ANY) -> Operation:
+        """Return what something new is shown as."""
         value = operation.value
         if operation.opened:
-            shape = self._shape_of(container, token)
             value = shape.opened(isinstance(value, list))
-            self._open[pointer] = _Open(shape, value)
-        elif isinstance(value, str) and self._shape_of(container, token).held:
-            self._held[pointer] = [value]
-            return None
+            self._open[operation.pointer] = _Open(shape, value)
         kind = _kind(container, token)
-        return operation if kind is ADD and not operation.opened else Operation(kind, pointer, value, operation.opened)
-
-    def _revealed(self, pointer: str) -> Operation:
-        """Return the appearance of a string that was held."""
-        return Operation(_kind(*self._place(pointer)), pointer, "".join(self._held.pop(pointer)))
+        if kind is ADD and not operation.opened:
+            return operation
+        return Operation(kind, operation.pointer, value, operation.opened)
 
     def _place(self, pointer: str) -> tuple[_Open | None, str | None]:
         """Return the open container a pointer leads into, where there is one, and the last token; the root has none."""
@@ -124,6 +274,11 @@ class Growth:
         if token is None:
             return self._shape
         return ANY if container is None else container.child(token)
+
+
+def _settled(shape: Shape) -> Shape:
+    """Return a shape that leaves no choice: its object has closed, and nothing more will tell."""
+    return ANY if shape.is_choice else shape
 
 
 def _kind(container: _Open | None, token: str | None) -> Kind:
