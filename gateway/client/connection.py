@@ -100,10 +100,11 @@ class Connection:
     ) -> None:
         """Begin without a socket."""
         try:
-            parse_uri(url)
+            address = parse_uri(url)
         except WebSocketException as fault:
             raise ValueError(f"expected a URL such as ws://127.0.0.1:8080/v1/ws, got {url[:200]!r}") from fault
         self._url = url
+        self._place = f"{address.host}:{address.port}{address.path}"  # for logs: without a user and a password
         self._owner = owner
         self._token = token
         self._client = f"python/{__version__}" if client is None else client
@@ -123,7 +124,7 @@ class Connection:
         try:
             error = await self._stay()
         except Exception:  # noqa: BLE001 - nobody who waits for a value is left waiting, whatever it was
-            _log.exception("the connection to %s failed", self._url)
+            _log.exception("the connection to %s failed", self._place)
             error = Internal("a fault of the client; the log has the trace")
         finally:
             self._owner.end(error)
@@ -147,7 +148,7 @@ class Connection:
             if delay_s is None:
                 return self._reason or Disconnected(f"the server closed the connection ({code})")
             self._owner.lose(is_slow=reaction(code) is Reaction.SLOWER)
-            _log.warning("no connection to %s (%d); next try in %.1f s", self._url, code, delay_s)
+            _log.warning("%s is gone (%d); next try in %.1f s", self._place, code, delay_s)
             await asyncio.sleep(delay_s)
 
     async def _visit(self) -> int:
@@ -166,7 +167,7 @@ class Connection:
         except ConnectionClosed as closed:
             return _code_of(closed)
         except (OSError, TimeoutError, WebSocketException) as fault:
-            _log.warning("%s: %s", self._url, fault)
+            _log.warning("no connection to %s: %s", self._place, fault)
             return LOST
         finally:
             self._socket, self._is_open = None, False

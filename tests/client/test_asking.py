@@ -4,6 +4,8 @@ from itertools import product
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from gateway.client.asking import Asking, Event, Phase, error_of
 from gateway.core.replica import digest
@@ -108,6 +110,30 @@ def test_a_malformed_update_is_a_gap(frame: dict[str, Any]) -> None:
 
     assert watch.say() == {**RESUME, "from": "start"}
     assert watch.value == {"n": 1}
+
+
+FIELDS = ["extraction", "epoch", "rev", "from", "ops", "value", "digest", "error"]
+ANYTHING = st.recursive(
+    st.none() | st.integers(-1, 3) | st.text(max_size=3),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(["op", "path", "code"]), inner),
+)
+FRAMES = st.builds(
+    lambda kind, fields: {"type": kind, **fields},
+    st.sampled_from(["started", "watching", "snapshot", "patch", "reset", "completed", "failed", "cancelled", "?"]),
+    st.dictionaries(st.sampled_from(FIELDS), ANYTHING),
+)
+ORDINARY = st.sampled_from([STARTED, WATCHING, SNAPSHOT, GAP, COMPLETED, {**GAP, "from": 1, "rev": 2}])
+
+
+@given(st.lists(FRAMES | ORDINARY))
+def test_whatever_a_server_says_is_taken(frames: list[dict[str, Any]]) -> None:
+    """Nothing is raised, there is never more than one thing to say, and what has ended stays so."""
+    watch = asking()
+    for frame in frames:
+        was_ended = (watch.is_ended, watch.error, watch.value)
+        watch.take(frame)
+        assert not was_ended[0] or was_ended == (watch.is_ended, watch.error, watch.value)
+        assert watch.say() is None or watch.say() is None
 
 
 def test_completed_is_a_claim_until_its_digest_holds() -> None:

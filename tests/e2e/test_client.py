@@ -677,3 +677,20 @@ async def test_what_is_no_address_is_said_at_once() -> None:
     """Before anything is tried."""
     with pytest.raises(ValueError, match="ws://"):
         connect("http://127.0.0.1:8080/v1/ws")
+
+
+async def test_a_fault_of_the_client_leaves_nobody_waiting(gateway: Served, caplog: pytest.LogCaptureFixture) -> None:
+    """An option that no socket knows, say: the log has the trace, and whoever waits is told."""
+    async with session_with(gateway, no_such_option=1) as session:
+        with pytest.raises(Internal, match="the log has the trace"):
+            await session.extract(**asked()).result()
+    assert "no_such_option" in caplog.text
+
+
+async def test_a_session_that_was_never_entered_can_be_closed(gateway: Served) -> None:
+    """What was asked of it ends as `closed`."""
+    session = session_with(gateway)
+    watch = session.extract(**asked())
+    await session.aclose()
+    with pytest.raises(Closed):
+        await watch.result()
