@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from functools import cached_property, partial
-from typing import Any, ClassVar, Generic, TypedDict, TypeVar
+from typing import Any, Generic, TypedDict, TypeVar
 
 from anyio.from_thread import start_blocking_portal
 from pydantic import TypeAdapter, ValidationError
@@ -14,7 +14,7 @@ from gateway.core.extraction import State
 from gateway.core.messages import Cancelled, Failed, Incomplete, Terminal
 from gateway.core.sharing import SharedValue
 from gateway.core.values import JsonValue
-from gateway.errors import ERRORS, GatewayError, Internal, ProviderFailure
+from gateway.errors import ERRORS, CancelledExtraction, GatewayError, IncompleteExtraction, Internal
 from gateway.hub import Audience
 from gateway.hydration import hydrated
 from gateway.ports import Mode
@@ -30,18 +30,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-
-class IncompleteExtraction(ProviderFailure):
-    """The model was cut off by its length limit; the last partial is what it had written."""
-
-    code: ClassVar[str] = "incomplete"
-
-
-class CancelledExtraction(GatewayError):
-    """Somebody else cancelled the extraction."""
-
-    code: ClassVar[str] = "cancelled"
 
 
 class StreamOptions(TypedDict, total=False):
@@ -143,7 +131,9 @@ async def partials(
     finally:
         audience.detach(listener)
         audience.run.cancel()
-    _raise_unless_completed(extraction.terminal)
+    if (failure := _failure(extraction.terminal)) is not None:
+        failure.value = copy.value
+        raise failure
 
 
 class _Copy:
@@ -174,15 +164,17 @@ class _Copy:
         return True
 
 
-def _raise_unless_completed(terminal: Terminal | None) -> None:
+def _failure(terminal: Terminal | None) -> GatewayError | None:
+    """Return what to raise for an ending other than `completed`."""
     if isinstance(terminal, Incomplete):
-        raise IncompleteExtraction("the model was cut off by its length limit")
+        return IncompleteExtraction("the model was cut off by its length limit")
     if isinstance(terminal, Cancelled):
-        raise CancelledExtraction("the extraction was cancelled")
+        return CancelledExtraction("the extraction was cancelled")
     if isinstance(terminal, Failed):
         failure = terminal.error
         error = ERRORS.get(failure.code, Internal)
-        raise error(failure.message, phase=failure.phase or None, errors=tuple(failure.errors or ()))
+        return error(failure.message, phase=failure.phase or None, errors=tuple(failure.errors or ()))
+    return None
 
 
 def validated_by(annotation: Any) -> Callable[[JsonValue], Any]:

@@ -133,20 +133,21 @@ async def test_leaving_the_loop_stops_the_model() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "code"),
+    ("script", "code", "people"),
     [
-        (['{"people": "no"}', Finish("stop")], "invalid_output"),
-        (['{"people": [', Finish("length")], "incomplete"),
-        (['{"people": ['], "provider_error"),
+        (['{"people": "no"}', Finish("stop")], "invalid_output", "no"),
+        (['{"people": [', Finish("length")], "incomplete", []),
+        (['{"people": ['], "provider_error", []),
     ],
 )
-async def test_what_goes_wrong_is_raised_with_its_code(script: list[Any], code: str) -> None:
-    """After the partials that there were."""
+async def test_what_goes_wrong_is_raised_with_its_code(script: list[Any], code: str, people: Any) -> None:
+    """After the partials that there were, with the last of them."""
     gateway = gateway_with(*script)
     with pytest.raises(GatewayError) as raised:
         assert [partial.is_final async for partial in gateway.stream(Note, "text")] == [False]
     await gateway.close()
     assert raised.value.code == code
+    assert raised.value.value == {"people": people, "note": None, "kind": "plain"}
 
 
 async def test_a_wrong_option_is_refused_before_anything_runs() -> None:
