@@ -93,6 +93,14 @@ class LocalProvider:
         """The child process, where there is one."""
         return None if self._running is None else self._running.server.pid
 
+    async def load(self) -> None:
+        """Start the process, where it does not run, and wait until the model is loaded.
+
+        Raises:
+            ProviderError: it ended before it listened.
+        """
+        await self._started()
+
     async def stream(self, request: ProviderRequest) -> AsyncGenerator[Delta]:
         """Ask the model; see `gateway.ports.Provider`."""
         asked = self._asked(request)
