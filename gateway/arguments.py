@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import json
+import logging
 import sys
 import traceback
 from pathlib import Path
@@ -34,6 +35,7 @@ __all__ = [
     "fault",
     "given",
     "imported",
+    "log_faults",
     "named_extractor",
     "read",
 ]
@@ -108,6 +110,11 @@ def given(parsed: argparse.Namespace) -> dict[str, Any]:
 def configured(gateway: Gateway, parsed: argparse.Namespace) -> Settings:
     """Return a gateway's settings with those that the command line gives."""
     return Settings(**{**gateway.settings.model_dump(), **given(parsed)})
+
+
+def log_faults(settings: Settings) -> None:
+    """Log nothing but faults of ours, unless somebody looks for one: the command says itself what failed."""
+    logging.basicConfig(level="DEBUG" if settings.log_level == "debug" else "ERROR", stream=sys.stderr)
 
 
 def called(setting: str) -> str:

@@ -21,7 +21,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gateway.arguments import add_command, add_provider, called, fault, given
+from gateway.arguments import add_command, add_provider, called, fault, given, log_faults
 from gateway.choice import Choice, choose
 from gateway.core.limits import Limits
 from gateway.errors import GatewayError
@@ -112,6 +112,7 @@ def _doctor(parsed: argparse.Namespace) -> int:
     findings = [*_installed(), *faults, *_unknown(os.environ), *_limit_faults(os.environ)]
     choice: Choice | None = None
     if settings is not None:
+        log_faults(settings)
         choice, chosen = _chosen(settings)
         findings += [*chosen, *_served(settings)]
         if choice is not None:

@@ -7,19 +7,13 @@ about it goes to stderr.
 import argparse
 import asyncio
 import json
-import logging
 import os
 import signal
 import sys
-import time
-from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from functools import partial
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import msgspec
 
 from gateway.app import Gateway
 from gateway.arguments import (
@@ -30,22 +24,23 @@ from gateway.arguments import (
     add_provider,
     application,
     configured,
+    log_faults,
     named_extractor,
     read,
 )
 from gateway.core import messages
-from gateway.core.document import Encoding, View
-from gateway.core.extraction import Extraction, State
+from gateway.core.extraction import Extraction
 from gateway.core.messages import Completed, Extract, Failed, Incomplete
 from gateway.core.values import JsonValue
-from gateway.hub import Audience
 from gateway.jobs import Job, Jobs
-from gateway.ports import ModelHost, ModelState, Provider
+from gateway.ports import ModelHost, Provider
 from gateway.printable import complain, say, unsteering
+from gateway.providers.recorded import RecordedProvider
 from gateway.registry import Extractor
 from gateway.runner import Run
 from gateway.settings import in_words
-from gateway.terminal import Follower, LiveView, Progress, Terminal
+from gateway.showing import Show, write
+from gateway.terminal import Terminal
 
 __all__ = ["add_extract"]
 
@@ -54,14 +49,8 @@ _NAME = "extract"
 _FAILED, _INCOMPLETE, _BROKEN_PIPE = 1, 3, 141
 """Exit statuses besides 0; as a shell counts, 128 and its number stand for a signal."""
 
-_TICK_S = 0.1
-"""How often the clock and the model's state are shown anew."""
-
 _PATIENCE_S = 3.0
 """From a signal to the end of this process, where a reader takes nothing or a provider does not let go."""
-
-_WAITING_CHARS = 8 << 20
-"""Of lines that a slow reader has not taken; then revisions are left out, as for a slow watch (PROTOCOL.md §6)."""
 
 _LENGTH = "incomplete: the model was cut off by its length limit; what it wrote was not validated"
 
@@ -128,8 +117,7 @@ def _extract(parsed: argparse.Namespace) -> int:
     gateway.settings = configured(gateway, parsed)
     provider = gateway.provider
     job = _job(gateway, parsed)
-    # How a run ends is said below; of the log only faults of ours are left, unless somebody looks for one.
-    logging.basicConfig(level="DEBUG" if gateway.settings.log_level == "debug" else "ERROR", stream=sys.stderr)
+    log_faults(gateway.settings)
     try:
         return asyncio.run(_run(gateway, provider, job, parsed))
     except BrokenPipeError:
@@ -169,15 +157,15 @@ async def _run(gateway: Gateway, provider: Provider, job: Job, parsed: argparse.
     audience, _ = gateway.hub.start(job)
     with _Signals(audience.run).handled() as signals:
         try:
-            show = _Show(audience, _named(provider, job), provider, signals, parsed.interval)
+            show = Show(audience, provider, _model(provider, job), parsed.interval)
             if parsed.json:
                 await show.lines()
-            elif sys.stderr.isatty():
-                await show.live(Terminal(sys.stderr))
+            elif sys.stderr.isatty() and (terminal := Terminal(sys.stderr)).is_live:
+                await show.live(terminal, lambda: signals.status is not None)
             ending = await show.ending()
             if not parsed.json:
                 await asyncio.to_thread(_write_value, audience.run.extraction, ending)
-            return _say_ending(ending, show, signals)
+            return _say_ending(ending, show.facts(ending), signals)
         finally:
             await gateway.close()
 
@@ -217,154 +205,11 @@ class _Signals:
         loop.call_later(_PATIENCE_S, signal.raise_signal, number)
 
 
-class _News:
-    """Hears of every revision, as a watch does."""
-
-    def __init__(self, interval_ms: int) -> None:
-        self.interval_ms = interval_ms
-        self._news = asyncio.Event()
-
-    def mark(self) -> None:
-        self._news.set()
-
-    async def heard(self, within_s: float | None = None) -> None:
-        """Wait for news, so long at most."""
-        with suppress(TimeoutError):
-            await asyncio.wait_for(self._news.wait(), within_s)
-        self._news.clear()
-
-
-class _Lines(_News):
-    """Snapshots as lines of JSON; those that a slow reader leaves waiting are kept up to a bound."""
-
-    def __init__(self, audience: Audience, interval_ms: int) -> None:
-        super().__init__(interval_ms)
-        self._extraction = audience.run.extraction
-        self._rev: int | None = None
-        self._waiting: deque[str] = deque()
-        self._waiting_chars = 0
-
-    def mark(self) -> None:
-        if self._waiting_chars < _WAITING_CHARS or self._extraction.state.is_ended:
-            self._take()
-        super().mark()
-
-    def taken(self) -> str:
-        """Return the lines that wait."""
-        lines = "".join(self._waiting)
-        self._waiting.clear()
-        self._waiting_chars = 0
-        return lines
-
-    def _take(self) -> None:
-        document, terminal = self._extraction.document, self._extraction.terminal_text
-        if self._rev != document.rev:
-            update = document.update(View(Encoding.SNAPSHOT), self._rev)
-            self._rev = update.rev
-            self._put(f'{{"type":"{update.type}",{update.body}')
-        if terminal:
-            self._put(terminal)
-
-    def _put(self, frame: str) -> None:
-        line = f"{unsteering(frame)}\n"
-        self._waiting.append(line)
-        self._waiting_chars += len(line)
-
-
-class _Show:
-    """One extraction, and the ways to look at it.
-
-    Attributes:
-        facts: what there is to say of it in a line.
-    """
-
-    def __init__(self, audience: Audience, name: str, provider: Provider, signals: _Signals, interval_ms: int) -> None:
-        self._audience = audience
-        self._extraction = audience.run.extraction
-        self._name = name
-        self._provider = provider
-        self._signals = signals
-        self._interval_ms = interval_ms
-        self._began_s = time.monotonic()
-        self._first_s: float | None = None
-
-    async def lines(self) -> None:
-        """Write each update as a line, and the ending."""
-        lines = _Lines(self._audience, self._interval_ms)
-        self._audience.listen(lines)
-        lines.mark()
-        while True:
-            await lines.heard()
-            is_over = self._extraction.state.is_ended
-            await asyncio.to_thread(_write, lines.taken())
-            if is_over:
-                return
-
-    async def live(self, terminal: Terminal) -> None:
-        """Show the value as it grows, until it has ended or somebody stops it."""
-        if not terminal.is_live:
-            return
-        news, follower = _News(self._interval_ms), Follower(self._extraction.document)
-        self._audience.listen(news)
-        with terminal.live() as view:
-            while not self._extraction.state.is_ended and self._signals.status is None:
-                await asyncio.to_thread(self._painting(view, follower))
-                await news.heard(within_s=_TICK_S)
-        self._audience.detach(news)
-
-    async def ending(self) -> messages.Terminal:
-        """Wait for the end."""
-        news = _News(0)
-        self._audience.listen(news)
-        while (terminal := self._extraction.terminal) is None:
-            await news.heard()
-        return terminal
-
-    @property
-    def facts(self) -> tuple[str, ...]:
-        terminal = self._extraction.terminal
-        if terminal is None:
-            return ()
-        usage = terminal.usage
-        tokens = f"{usage.output_tokens:,} tokens{' (estimated)' if usage.estimated else ''}"
-        return tokens, f"{terminal.rev:,} revisions", self._name
-
-    def _painting(self, view: LiveView, follower: Follower) -> Any:
-        """Return what paints the value as it is now, for a thread: a terminal may block."""
-        document = self._extraction.document
-        is_growing = self._extraction.state is State.RUNNING and not self._extraction.is_whole
-        tracking = follower.tracking(view, is_growing=is_growing)
-        return partial(view.update, self._progress(tracking.written), document.value_copy(), tracking)
-
-    def _progress(self, written: object) -> Progress:
-        now_s, rev = time.monotonic(), self._extraction.document.rev
-        facts: tuple[str, ...] = (self._name,)
-        if rev:
-            self._first_s = self._first_s or now_s
-            facts = (f"revision {rev:,}", *self._speed(written, now_s - self._first_s), self._name)
-        return Progress(self._stage(), now_s - self._began_s, facts)
-
-    def _speed(self, written: object, seconds: float) -> list[str]:
-        """Say how many characters of JSON come in a second, once that can be told."""
-        return [f"{len(msgspec.json.encode(written).decode()) / seconds:,.0f} characters/s"] if seconds > 1 else []
-
-    def _stage(self) -> str:
-        is_loading = isinstance(self._provider, ModelHost) and self._provider.state is not ModelState.READY
-        match self._extraction.state:
-            case State.QUEUED:
-                return "queued"
-            case State.RUNNING if self._extraction.document.rev:
-                return "checking" if self._extraction.is_whole else "writing"
-            case State.RUNNING:
-                return "loading the model" if is_loading else "waiting for the first word"
-            case state:
-                return state.value
-
-
-def _named(provider: Provider, job: Job) -> str:
-    """Return provider and model, where there is one to name."""
-    model = provider.model if isinstance(provider, ModelHost) else job.request.model
-    return provider.name if model is None or provider.name == "recorded" else f"{provider.name} {model}"
+def _model(provider: Provider, job: Job) -> str | None:
+    """Return the model that answers, where that is known; a recording's is not."""
+    if isinstance(provider, ModelHost):
+        return provider.model
+    return None if isinstance(provider, RecordedProvider) else job.request.model
 
 
 def _write_value(extraction: Extraction, ending: messages.Terminal) -> None:
@@ -375,30 +220,25 @@ def _write_value(extraction: Extraction, ending: messages.Terminal) -> None:
         if document.rev:
             Terminal(sys.stdout).show(value, document.plain_value())
     elif isinstance(ending, Completed | Incomplete):
-        _write(unsteering(_pretty(value)))
+        write(unsteering(_pretty(value)))
 
 
 def _pretty(value: JsonValue) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
 
 
-def _write(text: str) -> None:
-    sys.stdout.buffer.write(text.encode())
-    sys.stdout.buffer.flush()
-
-
-def _say_ending(ending: messages.Terminal, show: _Show, signals: _Signals) -> int:
+def _say_ending(ending: messages.Terminal, facts: tuple[str, ...], signals: _Signals) -> int:
     """Say how it ended: where it went well only to people; return the exit status."""
     seconds = f"{ending.timing.total_ms / 1000:.1f} s"
     match ending:
         case Completed():
-            return _close(f"completed in {seconds}", show.facts, 0)
+            return _close(f"completed in {seconds}", facts, 0)
         case Incomplete():
             return complain(_LENGTH, _INCOMPLETE)
         case Failed():
             return complain(f"{ending.error.code}: {ending.error.message}", _FAILED)
         case _:
-            return _close(f"interrupted after {seconds}", show.facts, signals.status or _FAILED)
+            return _close(f"interrupted after {seconds}", facts, signals.status or _FAILED)
 
 
 def _close(word: str, facts: tuple[str, ...], status: int) -> int:

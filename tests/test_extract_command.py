@@ -294,6 +294,7 @@ async def test_a_signal_cancels_the_extraction(number: signal.Signals, status: i
     assert (running.returncode, frames(out.decode())[-1]["type"], said) == (status, "cancelled", b"")
 
 
+@pytest.mark.e2e
 def test_a_signal_while_nobody_reads() -> None:
     """A full pipe does not keep the command: it goes a little later, by the signal itself."""
     play('{"a": "' + "word " * 60_000, STOP)
@@ -341,6 +342,7 @@ def is_writing(screen: Screen) -> bool:
     return "writing" in screen.lines[0] and any("▌" in line for line in screen.lines)
 
 
+@pytest.mark.e2e
 def test_a_terminal_shows_the_value_growing_and_then_whole(folder: Path) -> None:
     """While it grows with a header and a caret; at the end once, with a line on how it went, and nothing else."""
     command = [*GATEWAY, "extract", *SHIPPED, "--speed", "4"]
@@ -361,6 +363,7 @@ def test_a_terminal_shows_the_value_growing_and_then_whole(folder: Path) -> None
     assert lines[12:] == [""]
 
 
+@pytest.mark.e2e
 def test_a_small_terminal_without_colours(folder: Path) -> None:
     """While it runs nothing is scrolled away; the whole value comes at the end."""
     command = [*GATEWAY, "extract", *SHIPPED, "--speed", "4"]
@@ -376,6 +379,7 @@ def test_a_small_terminal_without_colours(folder: Path) -> None:
     ]
 
 
+@pytest.mark.e2e
 def test_a_hostile_model_in_a_terminal(folder: Path) -> None:
     """What it writes is shown and not obeyed, while it grows and afterwards: the screen would fail at it."""
     hostile = {"\x1b]0;t\x07": "[red]x[/] \x1b[2J\x9b2J", "rows": [{"a": "\x1b[31m"}], "a": "\u202ex"}
@@ -388,6 +392,7 @@ def test_a_hostile_model_in_a_terminal(folder: Path) -> None:
     assert terminal.screen.lines[0] == r"\x1b]0;t\x07  [red]x[/] \x1b[2J\x9b2J"
 
 
+@pytest.mark.e2e
 def test_a_view_beside_a_file(folder: Path) -> None:
     """With stdout in a file the terminal shows the growth and the line at the end, the file holds the value alone."""
     with Path("out.json").open("wb") as out:
@@ -400,6 +405,7 @@ def test_a_view_beside_a_file(folder: Path) -> None:
     assert line.startswith("completed in ")
 
 
+@pytest.mark.e2e
 def test_ctrl_c_in_a_terminal(folder: Path) -> None:
     """The view is gone, the value so far and how it ended stay, the cursor is there again."""
     play_slowly()
@@ -412,6 +418,7 @@ def test_ctrl_c_in_a_terminal(folder: Path) -> None:
     assert ending.startswith("interrupted after ")
 
 
+@pytest.mark.e2e
 @pytest.mark.parametrize(
     ("variables", "caret"), [({"TERM": "dumb"}, ""), ({"PYTHONIOENCODING": "ascii"}, "_")], ids=["dumb", "ascii"]
 )
@@ -427,6 +434,7 @@ def test_a_terminal_of_another_kind(folder: Path, variables: dict[str, str], car
     assert shown.isascii() is bool(caret)
 
 
+@pytest.mark.e2e
 def test_a_text_that_is_typed(folder: Path) -> None:
     """A terminal is told what to do, and its text is taken up to Ctrl-D."""
     play(THING, STOP)
