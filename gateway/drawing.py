@@ -45,15 +45,16 @@ class Glyphs:
     pending: str = "…"
     caret: str = "▌"
     between: str = " · "
+    spinner: str = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
 
     @classmethod
     def of(cls, encoding: str) -> "Glyphs":
         """Return what an encoding can carry."""
         glyphs = cls(encoding)
         try:
-            "•…▌·".encode(encoding)
+            f"{glyphs.bullet}{glyphs.pending}{glyphs.caret}{glyphs.between}{glyphs.spinner}".encode(encoding)
         except UnicodeEncodeError:
-            return cls(encoding, "*", "...", "_", " - ")
+            return cls(encoding, "*", "...", "_", " - ", "|/-\\")
         return glyphs
 
     def text(self, text: str, style: Style | str = "") -> Text:
@@ -174,7 +175,7 @@ class _Drawing:
     def _table(self, place: _Place, value: list[JsonValue], columns: Sequence[str]) -> RenderableType:
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, header_style=_LABEL, padding=(0, 1, 0, 0))
         for column in columns:
-            table.add_column(self._label(column), overflow="fold", ratio=None)
+            table.add_column(self._label(column), overflow="fold")
         start = self._start(value)
         for index in range(start, len(value)):
             item = place.item(index)

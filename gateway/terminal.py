@@ -25,8 +25,6 @@ from gateway.printable import printable
 
 __all__ = ["Follower", "LiveView", "Progress", "Terminal", "coloured"]
 
-_SPINNER = "⠋⠙⠹⠸⠼⠴⠦⠧⠇⠏"
-_PLAIN_SPINNER = "|/-\\"
 _SPINS_PER_S = 10
 _DIM = Style(dim=True)
 _STRONG = Style(bold=True)
@@ -114,7 +112,7 @@ class LiveView:
         self._live.update(_Window(self._header(progress), body, self.lines), refresh=True)
 
     def _header(self, progress: Progress) -> Text:
-        spinner = _SPINNER if self._glyphs.encoding == "utf-8" else _PLAIN_SPINNER
+        spinner = self._glyphs.spinner
         spin = spinner[int(progress.elapsed_s * _SPINS_PER_S) % len(spinner)]
         header = Text(f"{spin} {progress.stage}", _STRONG, no_wrap=True, overflow="ellipsis")
         for fact in (f"{progress.elapsed_s:.1f} s", *progress.facts):
