@@ -115,6 +115,20 @@ class OpenAIProvider:
         if self._owns_client:
             await self._client.close()
 
+    async def models(self) -> list[str] | None:
+        """Return the models that the server lists, or None where it has no such list.
+
+        Raises:
+            ProviderFailure: it could not be reached, or refused.
+        """
+        refusals: list[httpx2.Response] = []
+        _refusals.set(refusals)
+        with _own_words(AnswerReader(Mode.JSON), refusals):
+            try:
+                return _listed(await self._client.models.with_raw_response.list())
+            except openai.NotFoundError:
+                return None
+
     async def _default_model(self) -> str:
         """The configured model, else the only one the server has."""
         if self._model is None:
@@ -134,6 +148,13 @@ class _Model(msgspec.Struct):
 
 class _Models(msgspec.Struct):
     data: list[_Model]
+
+
+def _listed(response: Any) -> list[str] | None:
+    try:
+        return [model.id for model in msgspec.json.decode(response.content, type=_Models).data]
+    except msgspec.DecodeError:
+        return None
 
 
 def _only_model(listing: bytes) -> str:

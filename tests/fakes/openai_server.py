@@ -95,8 +95,8 @@ class FakeRequest:
 class FakeOpenAI:
     """The server; see the module's docstring."""
 
-    def __init__(self, default: Reply | None = None, models: Sequence[str] | None = ("fake-model",)) -> None:
-        """Nothing listens before `async with`; without models it cannot list them (404)."""
+    def __init__(self, default: Reply | None = None, models: Sequence[str] | Reply | None = ("fake-model",)) -> None:
+        """Nothing listens before `async with`; without models it cannot list them (404), or it answers as told."""
         self.default = default or Reply()
         self.models = models
         self.requests: list[FakeRequest] = []
@@ -328,7 +328,9 @@ def _error_body(reply: Reply) -> bytes:
     return json.dumps({"error": {"message": f"scripted failure {SECRET}", "type": "scripted"}}).encode()
 
 
-def _models_reply(names: Sequence[str] | None) -> Reply:
+def _models_reply(names: Sequence[str] | Reply | None) -> Reply:
+    if isinstance(names, Reply):
+        return names
     if names is None:
         return Reply(status=404)
     listed = [{"id": name, "object": "model", "created": 1, "owned_by": "fake"} for name in names]

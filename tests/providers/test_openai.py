@@ -169,6 +169,26 @@ async def test_a_server_that_lists_no_models(server: FakeOpenAI, provider: OpenA
     assert "GATEWAY_MODEL" in failure.message
 
 
+@pytest.mark.parametrize(
+    ("models", "listed"),
+    [(["a", "b"], ["a", "b"]), ([], []), (None, None), (Reply(body=b"<html>", content_type="text/html"), None)],
+)
+async def test_the_list_of_models(
+    server: FakeOpenAI, provider: OpenAIProvider, models: list[str] | Reply | None, listed: list[str] | None
+) -> None:
+    """It is given as the server has it; a server without one, or with something else there, has none."""
+    server.models = models
+    assert await provider.models() == listed
+
+
+async def test_a_list_of_models_that_is_refused(server: FakeOpenAI, provider: OpenAIProvider) -> None:
+    """The failure has the status and nothing of the answer."""
+    server.models = Reply(status=401)
+    with pytest.raises(ProviderError) as failure:
+        await provider.models()
+    assert failure.value.message == "the provider answered 401"
+
+
 def test_an_empty_base_url_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a .env file sets it that leaves the value out; the SDK alone would ask nowhere."""
     monkeypatch.setenv("OPENAI_BASE_URL", "")
