@@ -2,38 +2,18 @@
 
 import re
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from urllib.parse import quote
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.e2e.conftest import TOKEN
+from tests.e2e.pages import lane, opened
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.e2e]
 
 OWN = "A schema of my own"
 NAMES = ["John Doe", "Jane Smith", "Alex Johnson", "Emily Clark"]
-
-_REPORT_VIOLATIONS = """
-document.addEventListener("securitypolicyviolation", (event) => {
-  console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`);
-});
-"""
-
-
-@asynccontextmanager
-async def opened(browser: Browser, url: str) -> AsyncGenerator[Page]:
-    """Open a page; whatever it complains about fails the test."""
-    context = await browser.new_context(viewport={"width": 1280, "height": 800})
-    page = await context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    await page.add_init_script(_REPORT_VIOLATIONS)
-    await page.goto(url)
-    yield page
-    assert complaints == []
 
 
 @pytest.fixture
@@ -42,11 +22,6 @@ async def page(browser: Browser, gateway_url: str) -> AsyncGenerator[Page]:
     async with opened(browser, gateway_url) as page:
         await expect(page.locator("#connection")).to_have_text("Connected")
         yield page
-
-
-def lane(number: int, state: str) -> str:
-    """Return the selector of a lane in a state."""
-    return f'.lane[data-lane="{number}"][data-state="{state}"]'
 
 
 async def shown_names(page: Page) -> list[str]:

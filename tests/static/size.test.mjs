@@ -1,4 +1,4 @@
-/** The browser code stays small: what is sent without its comments, packed. */
+/** The browser code stays small: its modules without comments and indentation, packed. */
 
 import assert from "node:assert/strict";
 import { readFileSync, readdirSync } from "node:fs";
@@ -11,7 +11,7 @@ const STATIC = new URL("../../static/", import.meta.url);
 function codeIn(folder) {
   const place = new URL(`${folder}/`, STATIC);
   const modules = readdirSync(place).map((name) => readFileSync(new URL(name, place), "utf8"));
-  return modules.join("\n").replaceAll(/\/\*\*.*?\*\//gs, "").replaceAll(/^\s*(\/\/.*)?\n/gm, "");
+  return modules.join("\n").replaceAll(/\/\*\*.*?\*\//gs, "").replaceAll(/^\s+|^\/\/.*\n/gm, "");
 }
 
 /** @param {string} text */
