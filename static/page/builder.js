@@ -55,7 +55,13 @@ export class Builder {
     this.#onChange();
   }
 
-  /** Draw all rows anew, and put the focus on a part of one. @param {Model} model @param {Path} path @param {string} part */
+  /**
+   * Draw all rows anew, and put the focus on a part of one.
+   *
+   * @param {Model} model
+   * @param {Path} path
+   * @param {string} part
+   */
   #draw(model, path, part) {
     this.show(model);
     this.#onChange();
@@ -137,7 +143,6 @@ export class Builder {
 
 /** @param {Element} row @param {string} part @returns {HTMLElement | null} */
 function partOf(row, part) {
-  return row.querySelector(
-    `:scope > [data-part="${part}"], :scope > .row-line > [data-part="${part}"], :scope > .row-line > * > [data-part="${part}"]`,
-  );
+  const found = /** @type {NodeListOf<HTMLElement>} */ (row.querySelectorAll(`[data-part="${part}"]`));
+  return [...found].find((element) => element.closest(".row") === row) ?? null;
 }

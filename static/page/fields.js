@@ -2,7 +2,8 @@
 
 /**
  * @typedef {import("../client/protocol.js").JsonObject} JsonObject
- * @typedef {"text" | "number" | "integer" | "boolean" | "date" | "choice" | "texts" | "objects" | "object"} Type
+ * @typedef {"text" | "number" | "integer" | "boolean" | "date" | "choice"} Single
+ * @typedef {Single | "texts" | "objects" | "object"} Type
  *
  * @typedef {object} Kept keywords that the form does not show; they are written while the type is this one
  * @property {Type} type
@@ -96,7 +97,13 @@ export function remove(model, path) {
   return around(model, path, (fields, at) => fields.filter((_, index) => index !== at));
 }
 
-/** Change places with the one before (-1) or behind (1); at an end nothing happens. @param {Model} model @param {Path} path @param {number} step */
+/**
+ * Change places with the one before (-1) or behind (1); at an end nothing happens.
+ *
+ * @param {Model} model
+ * @param {Path} path
+ * @param {number} step
+ */
 export function move(model, path, step) {
   return around(model, path, (fields, at) => {
     const [one, other] = [fields[at], fields[at + step]];

@@ -104,7 +104,11 @@ export class Form {
       return null;
     }
     if (extractor !== OWN)
-      return { title: extractor.replaceAll("_", " "), request: { extractor, input, model }, shape: this.shape };
+      return {
+        title: extractor.replaceAll("_", " "),
+        request: { extractor, input, model },
+        shape: this.shape,
+      };
     return { title: titleOf(schema), request: { schema, input, model }, shape: this.shape };
   }
 

@@ -49,7 +49,7 @@ export class Lane {
 
   /**
    * @param {Session} session
-   * @param {{number: number, title: string, request: ExtractOptions, shape: Json, encoding: Encoding, interval_ms: number}} start
+   * @param {{number: number, encoding: Encoding, interval_ms: number} & import("./form.js").Order} start
    * @param {() => void} onChange
    */
   constructor(session, { number, title, request, shape, encoding, interval_ms }, onChange) {

@@ -144,6 +144,9 @@ line(session);
 pill(session);
 gate(session, credential, (token) => tryToken(socketUrl(), token));
 session.subscribe(onConnection);
-setInterval(() => (lanes.running.length > 0 || byId("again", HTMLButtonElement).disabled) && schedule(), TICK_MS);
+setInterval(() => {
+  const isCounting = byId("again", HTMLButtonElement).disabled;
+  if (lanes.running.length > 0 || isCounting) schedule();
+}, TICK_MS);
 setInterval(speak, SPEAK_MS);
 render();

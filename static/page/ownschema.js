@@ -50,7 +50,7 @@ export class OwnSchema {
     this.#show(this.#view);
   }
 
-  /** The schema, or undefined where it is not right; that is said, and has the focus. @returns {Json | undefined} */
+  /** The schema, or undefined where it is not right: that is said and focused. @returns {Json | undefined} */
   check() {
     const isForm = this.#view === 0 && !byId("fields-box").hidden;
     const value = this.#checkText();

@@ -85,7 +85,7 @@ export function filling(container, kinds, pen) {
   };
 }
 
-/** The one leaf that grew last; the style sheet marks it while the run goes on. Those it has left settle, once. */
+/** The one leaf that grew last, which the style sheet marks while the run goes on; what it leaves settles, once. */
 export class Pen {
   /** @type {Element | null} */
   #at = null;
@@ -110,7 +110,11 @@ export class Pen {
   }
 }
 
-/** Mark a leaf as complete; the mark goes with its animation, which would begin anew with every other view. @param {Element} leaf */
+/**
+ * Mark a leaf as complete. The mark goes with its animation, which would begin anew with every other view.
+ *
+ * @param {Element} leaf
+ */
 export function settle(leaf) {
   leaf.classList.remove("is-growing");
   leaf.classList.add("is-settled");

@@ -98,7 +98,13 @@ function tools(path, count, actions) {
   const down = tool("down", "↓", "Move down (Alt ↓)", () => actions.move(path, 1));
   up.disabled = at === 0;
   down.disabled = at === count - 1;
-  return el("span", "row-tools", up, down, tool("remove", "×", "Remove", () => actions.remove(path)));
+  return el(
+    "span",
+    "row-tools",
+    up,
+    down,
+    tool("remove", "×", "Remove", () => actions.remove(path)),
+  );
 }
 
 /** @param {string} part @param {string} sign @param {string} label @param {() => void} onClick */
@@ -126,13 +132,16 @@ function choicesOf({ type, choices }, path, actions) {
 /** @param {import("./fields.js").Kept} kept */
 function keptNote({ own, items }) {
   const keywords = [...Object.keys(own), ...Object.keys(items)];
-  return keywords.length > 0 ? [el("p", "faint row-kept", `Also: ${keywords.join(", ")} (see JSON Schema)`)] : [];
+  return keywords.length > 0
+    ? [el("p", "faint row-kept", `Also: ${keywords.join(", ")} (see JSON Schema)`)]
+    : [];
 }
 
 /** @param {KeyboardEvent} event @param {Path} path @param {Actions} actions */
 function onKey(event, path, actions) {
   const target = /** @type {HTMLElement} */ (event.target);
-  if (target.closest(".row") !== event.currentTarget) return;
+  // Enter also ends what an input method composes.
+  if (event.isComposing || target.closest(".row") !== event.currentTarget) return;
   const step = event.altKey ? { ArrowUp: -1, ArrowDown: 1 }[event.key] : undefined;
   const isNext = event.key === "Enter" && target.dataset.part === "name" && !event.ctrlKey && !event.metaKey;
   if (step === undefined && !isNext) return;

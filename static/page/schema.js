@@ -18,9 +18,9 @@ import { choicesIn, field, hasFields } from "./fields.js";
 /** Keywords that say more about a value without giving it another form. */
 const KEPT = new Set(
   (
-    "$schema $id $comment title default examples deprecated readOnly writeOnly additionalProperties format pattern " +
-    "minLength maxLength minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minItems maxItems uniqueItems " +
-    "minProperties maxProperties x-stream"
+    "$schema $id $comment title default examples deprecated readOnly writeOnly x-stream format pattern minLength " +
+    "maxLength minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minItems maxItems uniqueItems " +
+    "minProperties maxProperties additionalProperties"
   ).split(" "),
 );
 
@@ -107,7 +107,11 @@ function fieldOf(schema, place, depth) {
   if (typeof description !== "string") throw new Unshown(`"description" of ${place} is not a text`);
   if (node.description === "") throw new Unshown(`"description" of ${place} is empty`);
   const items = type === "texts" || type === "objects" ? objectAt(node.items, place) : {};
-  const kept = { type, own: keptOf(node, place, shownKeywords(type)), items: keptOf(items, place, ITEM_KEYWORDS[type]) };
+  const kept = {
+    type,
+    own: keptOf(node, place, shownKeywords(type)),
+    items: keptOf(items, place, ITEM_KEYWORDS[type]),
+  };
   if (type === "objects") kept.items = withDescription(items, kept.items);
   return field({
     type,
@@ -145,8 +149,12 @@ function typeOf(node, place) {
     if (items.type === "string") return "texts";
     if (items.type === "object") return "objects";
   }
-  const keyword = Object.keys(node).find((key) => !KEPT.has(key) && !["type", "description", "items"].includes(key));
-  throw new Unshown(keyword ? `${place} has "${keyword}"` : `${place} has a type that the form does not know`);
+  const keyword = Object.keys(node).find(
+    (key) => !KEPT.has(key) && !["type", "description", "items"].includes(key),
+  );
+  throw new Unshown(
+    keyword ? `${place} has "${keyword}"` : `${place} has a type that the form does not know`,
+  );
 }
 
 /**
@@ -160,7 +168,8 @@ function keptOf(node, place, shown = []) {
   const kept = Object.entries(node).filter(([key]) => !shown.includes(key));
   for (const [key, value] of kept) {
     if (!KEPT.has(key)) throw new Unshown(`"${key}"${within(place)}`);
-    if (key === "additionalProperties" && typeof value !== "boolean") throw new Unshown(`"${key}"${within(place)}`);
+    if (key === "additionalProperties" && typeof value !== "boolean")
+      throw new Unshown(`"${key}"${within(place)}`);
   }
   return Object.fromEntries(kept);
 }
@@ -172,7 +181,9 @@ function withDescription({ description }, kept) {
 
 /** @param {Json | undefined} choices @param {string} place */
 function choicesOf(choices, place) {
-  const texts = Array.isArray(choices) ? choices.map((choice) => (typeof choice === "string" ? choice : "")) : [];
+  const texts = Array.isArray(choices)
+    ? choices.map((choice) => (typeof choice === "string" ? choice : ""))
+    : [];
   const isSame = choicesIn(texts.join(",")).join(",") === texts.join(",");
   if (!isSame || texts.length === 0 || texts.some((text) => !text || text.includes(",")))
     throw new Unshown(`"enum" of ${place} has more than short texts`);

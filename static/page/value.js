@@ -119,13 +119,21 @@ function showBlank(lane, { invitation, shape }, showOutline) {
   if (!lane) showOutline(shape);
 }
 
-/** One line that is there as long as a lane is, so that nothing below it moves. @param {Lane | null} lane @param {Around} around */
+/**
+ * One line that is there as long as a lane is, so that nothing below it moves.
+ *
+ * @param {Lane | null} lane
+ * @param {Around} around
+ */
 function showState(lane, { provider, isLost }) {
   const { status, rev } = lane?.state ?? { status: "none", rev: null };
   byId("state").hidden = lane === null;
   byId("state").dataset.state = status;
   byId("state").toggleAttribute("data-lost", isLost);
   byId("state").toggleAttribute("data-waits", lane !== null && !lane.isOver && !rev);
-  setText(byId("state-text"), lane ? stateWords({ status, rev, isLost, isStopping: lane.isStopping }, provider) : "");
+  setText(
+    byId("state-text"),
+    lane ? stateWords({ status, rev, isLost, isStopping: lane.isStopping }, provider) : "",
+  );
   setText(byId("state-time"), lane ? inTime(lane.elapsed_ms) : "");
 }

@@ -67,7 +67,9 @@ function facts() {
  * @param {import("../client/protocol.js").Timing} [timing]
  */
 function tokenText({ output_tokens, estimated }, timing) {
-  const writing_ms = timing ? timing.total_ms - timing.queued_ms - (timing.first_delta_ms ?? timing.total_ms) : 0;
+  const writing_ms = timing
+    ? timing.total_ms - timing.queued_ms - (timing.first_delta_ms ?? timing.total_ms)
+    : 0;
   const rate = writing_ms > 0 ? ` · ${Math.round((1000 * output_tokens) / writing_ms)}/s` : "";
   return `${estimated ? "≈ " : ""}${output_tokens}${rate}`;
 }

@@ -55,8 +55,14 @@ describe("a schema as fields", () => {
       fields.map(({ name, type }) => [name, type]),
       Object.keys(MEETING.properties).map((name, at) => [name, Object.keys(TYPES)[at]]),
     );
-    assert.deepEqual([fields[0]?.description, fields[0]?.isRequired, fields[1]?.isRequired], ["in five words", true, false]);
-    assert.deepEqual(fields[7]?.fields.map(({ name }) => name), ["name"]);
+    assert.deepEqual(
+      [fields[0]?.description, fields[0]?.isRequired, fields[1]?.isRequired],
+      ["in five words", true, false],
+    );
+    assert.deepEqual(
+      fields[7]?.fields.map(({ name }) => name),
+      ["name"],
+    );
   });
 
   test("what the form writes has no word about additional properties", () => {
@@ -90,7 +96,10 @@ describe("a schema as fields", () => {
       [{ type: "object", properties: { a: true } }, /^\/a is not/],
       [{ type: "object", required: ["a"] }, /"required" at the top/],
       [{ type: "object", additionalProperties: { type: "string" } }, /"additionalProperties" at the top/],
-      [{ type: "object", properties: { a: { type: "object", properties: { b: { type: "object" } } } } }, /^\/a\/b/],
+      [
+        { type: "object", properties: { a: { type: "object", properties: { b: { type: "object" } } } } },
+        /^\/a\/b/,
+      ],
     ];
     for (const [schema, words] of cases) assert.match(read(schema).reason, words);
   });
@@ -118,10 +127,19 @@ describe("the fields, edited", () => {
   });
 
   test("without a name, twice the same name and no choices are problems; the schema goes without them", () => {
-    const fields = [field({ name: "a" }), field({ name: "a", type: "number" }), field(), field({ name: "b", type: "choice" })];
+    const fields = [
+      field({ name: "a" }),
+      field({ name: "a", type: "number" }),
+      field(),
+      field({ name: "b", type: "choice" }),
+    ];
     assert.deepEqual(
       problemsOf(fields).map(({ path, part }) => [...path, part]),
-      [[1, "name"], [2, "name"], [3, "choices"]],
+      [
+        [1, "name"],
+        [2, "name"],
+        [3, "choices"],
+      ],
     );
     const written = write({ title: "", kept: {}, fields });
     assert.deepEqual(written.properties, { a: { type: "string" }, b: { type: "string" } });

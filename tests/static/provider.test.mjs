@@ -18,7 +18,13 @@ const local = {
 /** @type {Provider} */
 const recorded = { name: "recorded", model: null, state: "ready" };
 /** @type {Provider} */
-const openai = { name: "openai", model: "gpt", state: "ready", reason: "OPENAI_API_KEY is set", small: false };
+const openai = {
+  name: "openai",
+  model: "gpt",
+  state: "ready",
+  reason: "OPENAI_API_KEY is set",
+  small: false,
+};
 
 describe("the provider", () => {
   test("is named with its model, and with its state while it is not simply there", () => {
@@ -35,7 +41,12 @@ describe("the provider", () => {
   });
 
   test("of a gateway that gives no reason is still told", () => {
-    assert.deepEqual(factsOn({ name: "other" }), { title: "other", state: "It is ready.", why: "", more: "" });
+    assert.deepEqual(factsOn({ name: "other" }), {
+      title: "other",
+      state: "It is ready.",
+      why: "",
+      more: "",
+    });
     assert.equal(hintOn({ name: "other" }), null);
     assert.equal(hintOn(undefined), null);
   });

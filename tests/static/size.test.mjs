@@ -11,7 +11,10 @@ const STATIC = new URL("../../static/", import.meta.url);
 function codeIn(folder) {
   const place = new URL(`${folder}/`, STATIC);
   const modules = readdirSync(place).map((name) => readFileSync(new URL(name, place), "utf8"));
-  return modules.join("\n").replaceAll(/\/\*\*.*?\*\//gs, "").replaceAll(/^\s+|^\/\/.*\n/gm, "");
+  return modules
+    .join("\n")
+    .replaceAll(/\/\*\*.*?\*\//gs, "")
+    .replaceAll(/^\s+|^\/\/.*\n/gm, "");
 }
 
 /** @param {string} text */

@@ -47,7 +47,10 @@ test("what was stopped is calm, what was cut off a warning", () => {
 
 test("a model that nobody chose is told by what to set, not as a request that is wrong", () => {
   const message = "no model is chosen and the provider lists 57 of them: set GATEWAY_MODEL";
-  const { title, text, offer } = adviceOn(new GatewayError("bad_request", message, { param: "model" }), false);
+  const { title, text, offer } = adviceOn(
+    new GatewayError("bad_request", message, { param: "model" }),
+    false,
+  );
   assert.deepEqual([title, offer], ["No model is chosen.", null]);
   assert.match(text, /GATEWAY_MODEL.*--model/);
 });
@@ -71,7 +74,10 @@ test("a code that is not known is still answered", () => {
 test("every code that the protocol has is told in words of its own", () => {
   const page = readFileSync(new URL("../../PROTOCOL.md", import.meta.url), "utf8");
   const section = /## 9\. Error codes(.*?)\n## /s.exec(page)?.[1] ?? "";
-  const codes = [...section.matchAll(/^\| `(\w+)` \| (yes|no)/gm)].map(([, code = "", retryable]) => [code, retryable]);
+  const codes = [...section.matchAll(/^\| `(\w+)` \| (yes|no)/gm)].map(([, code = "", retryable]) => [
+    code,
+    retryable,
+  ]);
   assert.ok(codes.length > 20);
   const titles = codes.map(([code = "", retryable]) => {
     const error = new GatewayError(code, "words", { retryable: retryable === "yes" });
@@ -93,5 +99,11 @@ test("another try waits as long as the gateway asks, in whole seconds", () => {
 });
 
 test("a time is as long as its unit allows", () => {
-  assert.deepEqual([null, 999.6, 4449, 99_940, 125_900].map(inTime), ["–", "1000 ms", "4.4 s", "99.9 s", "2 min 5 s"]);
+  assert.deepEqual([null, 999.6, 4449, 99_940, 125_900].map(inTime), [
+    "–",
+    "1000 ms",
+    "4.4 s",
+    "99.9 s",
+    "2 min 5 s",
+  ]);
 });
