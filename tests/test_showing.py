@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Callable
 
 import pytest
 from pydantic import BaseModel
@@ -31,6 +32,10 @@ class Host(ScriptedProvider):
     state = ModelState.LOADING
     model = "own"
     slots = 1
+    is_small = True
+
+    def subscribe(self, listener: Callable[[], None]) -> None:
+        """Hear of every change of state."""
 
 
 def started(gateway: Gateway) -> Audience:

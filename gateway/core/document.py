@@ -17,9 +17,9 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.core.growing import GrowingValue, encoded_size, fresh
-from gateway.core.operations import APPEND, CLOSE, FILL, REMOVE, REPLACE, SILENT, Operation, fold, plain
+from gateway.core.operations import APPEND, BEGIN, CLOSE, FILL, REMOVE, REPLACE, SILENT, Operation, fold, plain
 from gateway.core.pointer import JsonValue, append, unescape
-from gateway.core.progress import Progress, completed_in, reopened_in
+from gateway.core.progress import active_after, completed_in, completes, maximal, reopened_in
 
 __all__ = ["Document", "Encoding", "Position", "Update", "View"]
 
@@ -108,7 +108,9 @@ class Document:
         self._placeholders: dict[str, set[str]] = {}  # members of opened objects the model has not written yet
         self._is_unopened = True  # the root itself is a placeholder
         self._updates: dict[tuple[int, View], Update] = {}
-        self._progress = Progress()
+        self._last: Operation | None = None  # of all
+        self._has_states = False
+        self._states: dict[str, str] = {}  # of the places whose policy asks for it: `partial` or `complete`
 
     @property
     def value(self) -> JsonValue:
@@ -143,10 +145,9 @@ class Document:
         has_changed = False
         for operation in operations:
             taken.append(operation)
-            if operation.kind is not APPEND:
-                self._progress.take(operation)
             if operation.kind in SILENT:
                 self._open_bytes = 0  # only the innermost value grows: no string does any more
+                self._has_states |= operation.value is True
             else:
                 has_changed = True
                 self._apply(operation)
@@ -158,7 +159,9 @@ class Document:
         if final:
             self.final_rev = self.rev
             taken += [Operation(CLOSE, operation.pointer) for operation in taken if operation.kind is not REMOVE]
-            self._progress.finish()
+        self._last = taken[-1] if taken else None
+        if self._has_states:
+            self._note_states(taken)
         self._tail.append(_Step(taken, self._written, self._open_bytes))
         self._trim()
         self._updates.clear()
@@ -211,15 +214,18 @@ class Document:
             rev: what became complete after that revision is named; None, or one that fell off the tail: the complete
                 places that stand in no complete place.
         """
-        told: dict[str, JsonValue] = {"active": self._progress.active}
+        is_whole = self.rev == self.final_rev
+        active = None if is_whole else active_after(self._last)
+        told: dict[str, JsonValue] = {"active": active}
         if rev is None or not self.can_fold_from(rev):
-            return told | {"completed": list(self._progress.maximal())} | self._states(self._progress.states)
+            whole = maximal(self.value, active, self._placeholders) if self.rev else []
+            return told | {"completed": list(whole)} | self._states_of(self._states)
         steps = self._steps_since(rev)
         operations = list(chain.from_iterable(steps))
         told["completed"] = list(completed_in(operations))
-        if reopened := reopened_in(chain.from_iterable(steps[:-1] if self.rev == self.final_rev else steps)):
+        if reopened := reopened_in(chain.from_iterable(steps[:-1] if is_whole else steps)):
             told["reopened"] = list(reopened)
-        return told | self._states(operation.pointer for operation in operations)
+        return told | self._states_of(operation.pointer for operation in operations)
 
     def plain_value(self) -> JsonValue:
         """Return a copy of the value without what the model has not written."""
@@ -227,10 +233,16 @@ class Document:
             return None
         return self._plain(self._growing.value, "")
 
-    def _states(self, pointers: Iterable[str]) -> dict[str, JsonValue]:
-        states = self._progress.states
-        found: JsonValue = {pointer: states[pointer] for pointer in pointers if pointer in states}
+    def _states_of(self, pointers: Iterable[str]) -> dict[str, JsonValue]:
+        found: JsonValue = {pointer: self._states[pointer] for pointer in pointers if pointer in self._states}
         return {"states": found} if found else {}
+
+    def _note_states(self, operations: Iterable[Operation]) -> None:
+        for operation in operations:
+            if operation.kind is BEGIN and operation.value:
+                self._states[operation.pointer] = "partial"
+            elif self._states and operation.pointer in self._states and completes(operation):
+                self._states[operation.pointer] = "complete"
 
     def _apply(self, operation: Operation) -> None:
         kind, pointer, value = operation.kind, operation.pointer, operation.value

@@ -11,7 +11,7 @@
 from collections.abc import Generator, Iterable, Iterator
 
 from gateway.core.candidates import value_types
-from gateway.core.operations import ADD, APPEND, BEGIN, CLOSE, FILL, Kind, Operation
+from gateway.core.operations import ADD, BEGIN, CLOSE, FILL, Kind, Operation
 from gateway.core.pointer import JsonValue, unescape
 from gateway.core.schema import ANY, Shape
 
@@ -126,10 +126,32 @@ class Growth:
     def shaped(self, operations: Iterable[Operation]) -> Iterator[Operation]:
         """Yield the operations as the watchers are shown them, in the same order, one by one."""
         for operation in operations if self._prefix is None else self._unwrapped(operations):
-            if self._hold is None and operation.kind is APPEND:
-                yield operation
-            else:
+            shown = self._plainly(operation)
+            if shown is None:
                 yield from self._taken(operation)
+            else:
+                yield shown
+
+    def _plainly(self, operation: Operation) -> Operation | None:
+        """Return what is shown of an operation where nothing has to be held or has been; None where it may have.
+
+        It says the same as `_taken`, without a generator for each operation: 0.5 µs of a delta's 4.
+        """
+        kind, pointer = operation.kind, operation.pointer
+        if self._hold is not None or self._has_waiting or self._has_policies:
+            return None
+        if kind is CLOSE:
+            self._open.pop(pointer, None)
+        if kind is not ADD:
+            return operation
+        container, token = self._place(pointer)
+        if container is not None and container.shape.is_choice:
+            return None
+        value = operation.value
+        if not (operation.opened or isinstance(value, str)):
+            return self._shown(operation, container, token)
+        shape = self._shape_of(container, token)
+        return None if self._is_held(operation, shape) else self._shown(operation, container, token, shape)
 
     def _unwrapped(self, operations: Iterable[Operation]) -> Iterator[Operation]:
         for operation in operations:

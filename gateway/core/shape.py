@@ -62,6 +62,7 @@ class Shape:
         candidates: the ways to satisfy the schema here.
         default: the declared default as a list of one, or an empty list.
         policy: how the value here asks to be shown.
+        is_choice: an object here may be one of several.
     """
 
     __slots__ = (
@@ -78,6 +79,7 @@ class Shape:
         "candidates",
         "default",
         "held",
+        "is_choice",
         "nullable",
         "policy",
     )
@@ -97,6 +99,7 @@ class Shape:
         self._discriminator: Discriminator | None = None
         self._narrowings: dict[tuple[str, frozenset[str]], Shape] = {}
         self.policy = policy_of(candidates)
+        self.is_choice = len(self._objects()) > 1
         self.held = any(map(is_restricted_string, candidates))
         self.nullable = "null" in types_of(candidates)
 
@@ -122,11 +125,6 @@ class Shape:
     def has_policies(self) -> bool:
         """Whether any place of the whole value has a policy."""
         return self._schema.has_policies
-
-    @property
-    def is_choice(self) -> bool:
-        """Whether an object here may be one of several."""
-        return len(self.candidates) > 1 and len(self._objects()) > 1
 
     @property
     def awaited(self) -> frozenset[str]:
