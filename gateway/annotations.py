@@ -20,6 +20,7 @@ class Stream:
         hold_parent: the object it is a member of is shown once this member is there and not null, at the latest when
             the object is complete.
         state: `progress.states` tells how far it is.
+        redact: what it holds leaves the gateway only as the extractor's `redact` has it, or masked.
 
     Example:
         >>> class Product(BaseModel):
@@ -29,6 +30,7 @@ class Stream:
     hold: bool = False
     hold_parent: bool = False
     state: bool = False
+    redact: bool = False
 
     def __get_pydantic_json_schema__(self, core_schema: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Write the policy into the field's JSON Schema."""

@@ -11,93 +11,13 @@
 from collections.abc import Generator, Iterable, Iterator
 
 from gateway.core.candidates import value_types
-from gateway.core.operations import ADD, BEGIN, CLOSE, FILL, Kind, Operation
-from gateway.core.pointer import JsonValue, unescape
+from gateway.core.holding import Hold, Open
+from gateway.core.operations import ADD, BEGIN, CLOSE, FILL, REPLACE, Kind, Operation
+from gateway.core.pointer import unescape
+from gateway.core.redaction import Redaction
 from gateway.core.schema import ANY, Shape
 
 __all__ = ["Growth"]
-
-
-class _Open:
-    """An open container: its shape, the members that are still placeholders, and what waits for its variant."""
-
-    __slots__ = ("choice", "placeholders", "shape", "waiting")
-
-    def __init__(self, shape: Shape, opened: JsonValue) -> None:
-        self.shape = shape
-        self.choice = shape  # all there may have been
-        self.placeholders = set(opened) if isinstance(opened, dict) else None
-        self.waiting: list[Operation] = []
-
-    def child(self, token: str) -> Shape:
-        if self.placeholders is None:
-            return self.shape.item(int(token))
-        return self.shape.member(unescape(token))
-
-
-class _Hold:
-    """Something that is being written and not shown yet; the operations are the parser's own.
-
-    Attributes:
-        pointer: of the value that is held.
-        shape: of it; that of one union member, once the discriminator is complete.
-        operations: what has come so far.
-        owner: the open object that the value waits in, where it is a member that only some variants have.
-    """
-
-    __slots__ = ("_awaited", "_discriminator", "_is_whole", "_text", "operations", "owner", "pointer", "shape")
-
-    def __init__(self, first: Operation, shape: Shape, owner: _Open | None = None) -> None:
-        self.pointer = first.pointer
-        self.shape = shape
-        self.operations = [first]
-        self.owner = owner
-        is_object = first.opened and isinstance(first.value, dict)
-        self._is_whole = owner is not None or not is_object or shape.policy.hold
-        self._discriminator = self._place(shape.discriminator if is_object and shape.is_choice else None)
-        self._awaited = {self._place(key) for key in shape.awaited} if is_object else set()
-        self._text: list[str] = []  # of the discriminator so far
-
-    def take(self, operation: Operation) -> bool:
-        """Take one more operation, and tell whether what is held can be shown."""
-        self.operations.append(operation)
-        kind, pointer = operation.kind, operation.pointer
-        if pointer == self.pointer:
-            return kind is CLOSE
-        if pointer == self._discriminator:
-            self._discriminate(operation)
-        elif pointer in self._awaited and self._is_there(operation):
-            self._awaited.discard(pointer)
-        return not (self._is_whole or self._awaited or self._discriminator)
-
-    def _place(self, key: str | None) -> str | None:
-        return None if key is None else f"{self.pointer}/{key.replace('~', '~0').replace('/', '~1')}"
-
-    def _discriminate(self, operation: Operation) -> None:
-        """Find out which object this is, once the discriminator is complete."""
-        value: JsonValue = operation.value
-        if operation.kind is CLOSE:
-            value = "".join(self._text)
-        elif isinstance(value, str):
-            return self._text.append(value)
-        elif operation.opened:
-            value = None
-        self.shape = self.shape.discriminated(value)
-        self._discriminator = None
-        awaited = {self._place(key) for key in self.shape.awaited}
-        seen = {held.pointer for held in self.operations if self._is_there(held)}
-        self._awaited = awaited - seen
-        return None
-
-    def _is_there(self, operation: Operation) -> bool:
-        """Tell whether an awaited member is there: null is not, and what is held itself is when it is complete."""
-        if operation.kind is CLOSE:
-            return True
-        if operation.kind is not ADD or operation.value is None:
-            return False
-        is_complete = not operation.opened and not isinstance(operation.value, str)
-        member = self.shape.member(unescape(operation.pointer.rpartition("/")[2]))
-        return is_complete or not (member.policy.hold or member.held)
 
 
 class Growth:
@@ -106,16 +26,18 @@ class Growth:
     Args:
         shape: of the root value.
         wrapper: the only member of the object the provider was asked for, where the value is that member's.
+        redaction: of the same shape; None where there is none.
     """
 
-    def __init__(self, shape: Shape, wrapper: str | None = None) -> None:
+    def __init__(self, shape: Shape, wrapper: str | None = None, redaction: Redaction | None = None) -> None:
         """Begin with nothing open."""
         self._shape = shape
+        self._redaction = redaction or Redaction(shape)
         self._prefix = None if wrapper is None else f"/{wrapper}"
         self._root: Operation | None = None  # the opened root, until it is clear whether it is the wrapper
-        self._open: dict[str, _Open] = {}
-        self._hold: _Hold | None = None
-        self._has_policies = shape.has_policies
+        self._open: dict[str, Open] = {}
+        self._hold: Hold | None = None
+        self._has_policies = shape.has_policies or self._redaction.is_needed
         self._has_waiting = False  # or has had
 
     @property
@@ -151,7 +73,11 @@ class Growth:
         if not (operation.opened or isinstance(value, str)):
             return self._shown(operation, container, token)
         shape = self._shape_of(container, token)
-        return None if self._is_held(operation, shape) else self._shown(operation, container, token, shape)
+        return (
+            None
+            if self._is_held(operation, container, token, shape)
+            else self._shown(operation, container, token, shape)
+        )
 
     def _unwrapped(self, operations: Iterable[Operation]) -> Iterator[Operation]:
         for operation in operations:
@@ -192,10 +118,20 @@ class Growth:
             container.waiting.append(operation)
         elif operation.kind is CLOSE:
             yield from self._closed(operation)
+        elif operation.kind is REPLACE and self._redaction.is_needed:
+            yield self._replaced(operation)
         else:
             yield operation
 
-    def _waiting_in(self, operation: Operation) -> _Open | None:
+    def _replaced(self, operation: Operation) -> Operation:
+        """Return a duplicate key's value as it is shown."""
+        container, token = self._place(operation.pointer)
+        shape = self._shape_of(container, token)
+        is_covered = self._is_covered(container, token, shape)
+        value = self._redaction.value(shape, operation.pointer, operation.value, inherited=is_covered)
+        return Operation(REPLACE, operation.pointer, value)
+
+    def _waiting_in(self, operation: Operation) -> Open | None:
         """Return the object in which the place of an operation waits for its variant, where it does."""
         container, _ = self._place(operation.pointer)
         waiting = [] if container is None else container.waiting
@@ -205,7 +141,7 @@ class Growth:
         """Show something new, or begin to hold it."""
         pointer, value = operation.pointer, operation.value
         container, token = self._place(pointer)
-        if container is not None and token is not None and container.shape.is_choice:
+        if container is not None and token is not None and container.shape.is_choice and not container.is_settled:
             is_waiting = yield from self._narrowed(container, operation, unescape(token))
             if is_waiting:
                 return
@@ -215,13 +151,13 @@ class Growth:
         shape = self._shape_of(container, token)
         if shape.policy.state:
             yield Operation(BEGIN, pointer, True)
-        if self._is_held(operation, shape):
-            self._hold = _Hold(operation, shape)
+        if self._is_held(operation, container, token, shape):
+            self._hold = Hold(operation, shape)
             yield from () if shape.policy.state else (Operation(BEGIN, pointer),)
         else:
             yield self._shown(operation, container, token, shape)
 
-    def _narrowed(self, container: _Open, operation: Operation, key: str) -> Generator[Operation, None, bool]:
+    def _narrowed(self, container: Open, operation: Operation, key: str) -> Generator[Operation, None, bool]:
         """Learn from a member which object of a union this is; it waits where that is open and only some have it."""
         container.shape = container.shape.narrowed(key, value_types(operation.value))
         if not container.shape.is_choice:
@@ -232,7 +168,7 @@ class Growth:
         yield Operation(BEGIN, operation.pointer)
         self._has_waiting = True
         if operation.opened or isinstance(operation.value, str):
-            self._hold = _Hold(operation, ANY, container)
+            self._hold = Hold(operation, ANY, container)
         else:
             container.waiting.append(operation)
         return True
@@ -240,17 +176,17 @@ class Growth:
     def _closed(self, operation: Operation) -> Iterator[Operation]:
         container = self._open.get(operation.pointer)
         if container is not None:
-            container.shape = _settled(container.shape)
+            container.is_settled = True
             yield from self._no_longer_waiting(container)
             del self._open[operation.pointer]
         yield operation
 
-    def _no_longer_waiting(self, container: _Open) -> Iterator[Operation]:
+    def _no_longer_waiting(self, container: Open) -> Iterator[Operation]:
         waiting, container.waiting = container.waiting, []
         for operation in waiting:
             yield from self._taken(operation)
 
-    def _released(self, hold: _Hold) -> Iterator[Operation]:
+    def _released(self, hold: Hold) -> Iterator[Operation]:
         """Show what was held, or let it wait on in its object."""
         if hold.owner is not None:
             hold.owner.waiting += hold.operations
@@ -260,50 +196,62 @@ class Growth:
         if isinstance(first.value, str) and not first.opened:
             text = "".join(str(operation.value) for operation in hold.operations if operation.kind is not CLOSE)
             first, rest = Operation(ADD, first.pointer, text), hold.operations[-1:]
-        yield self._shown(first, container, token, hold.shape)
+        yield self._shown(first, container, token, hold.shape, hold.choice)
         for operation in rest:
             yield from self._taken(operation)
 
-    def _is_held(self, operation: Operation, shape: Shape) -> bool:
+    def _is_covered(self, container: Open | None, token: str | None, shape: Shape) -> bool:
+        if container is None or token is None:
+            return self._redaction.covers(shape, inherited=False)
+        return container.covers(token, self._redaction)
+
+    def _is_held(self, operation: Operation, container: Open | None, token: str | None, shape: Shape) -> bool:
         value = operation.value
         if not operation.opened:
-            return isinstance(value, str) and (shape.held or shape.policy.hold)
+            is_restricted = shape.held or shape.policy.hold
+            is_covered = self._redaction.is_needed and self._is_covered(container, token, shape)
+            return isinstance(value, str) and (is_restricted or is_covered)
         if shape.policy.hold:
             return True
         if not isinstance(value, dict):
             return False
         return (shape.is_choice and shape.discriminator is not None) or (self._has_policies and bool(shape.awaited))
 
-    def _shown(self, operation: Operation, container: _Open | None, token: str | None, shape: Shape = ANY) -> Operation:
+    def _shown(
+        self,
+        operation: Operation,
+        container: Open | None,
+        token: str | None,
+        shape: Shape = ANY,
+        choice: Shape | None = None,
+    ) -> Operation:
         """Return what something new is shown as."""
         value = operation.value
+        is_covered = self._redaction.is_needed and self._is_covered(container, token, shape)
         if operation.opened:
             value = shape.opened(isinstance(value, list))
-            self._open[operation.pointer] = _Open(shape, value)
+            self._open[operation.pointer] = Open(shape, value, choice=choice or shape, is_covered=is_covered)
+        elif is_covered:
+            value = self._redaction.leaf(operation.pointer, value)
         kind = _kind(container, token)
-        if kind is ADD and not operation.opened:
+        if kind is ADD and value is operation.value:
             return operation
         return Operation(kind, operation.pointer, value, operation.opened)
 
-    def _place(self, pointer: str) -> tuple[_Open | None, str | None]:
+    def _place(self, pointer: str) -> tuple[Open | None, str | None]:
         """Return the open container a pointer leads into, where there is one, and the last token; the root has none."""
         if not pointer:
             return None, None
         head, _, token = pointer.rpartition("/")
         return self._open.get(head), token
 
-    def _shape_of(self, container: _Open | None, token: str | None) -> Shape:
+    def _shape_of(self, container: Open | None, token: str | None) -> Shape:
         if token is None:
             return self._shape
         return ANY if container is None else container.child(token)
 
 
-def _settled(shape: Shape) -> Shape:
-    """Return a shape that leaves no choice: its object has closed, and nothing more will tell."""
-    return ANY if shape.is_choice else shape
-
-
-def _kind(container: _Open | None, token: str | None) -> Kind:
+def _kind(container: Open | None, token: str | None) -> Kind:
     """Tell whether something new fills a placeholder, which can be done once, or is added."""
     if token is None:
         return FILL

@@ -18,11 +18,13 @@ class Policy(NamedTuple):
         hold: it is shown once it is complete, at once and whole.
         hold_parent: the object it is a member of is shown once this member is there, at the latest when it closes.
         state: `progress.states` tells how far it is.
+        redact: what is in it is shown only as a redaction has it.
     """
 
     hold: bool = False
     hold_parent: bool = False
     state: bool = False
+    redact: bool = False
 
 
 POLICY_FIELDS = Policy._fields

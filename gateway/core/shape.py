@@ -37,11 +37,13 @@ _Key: TypeAlias = tuple[object, ...]
 class _Schema:
     """The whole schema: what references resolve against, and the shapes made so far."""
 
-    __slots__ = ("has_policies", "root", "shapes")
+    __slots__ = ("has_policies", "has_redactions", "root", "shapes")
 
     def __init__(self, root: JsonValue) -> None:
         self.root = root
-        self.has_policies = f'"{KEYWORD}"' in json.dumps(root)
+        text = json.dumps(root)
+        self.has_policies = f'"{KEYWORD}"' in text
+        self.has_redactions = self.has_policies and '"redact": true' in text
         self.shapes: dict[_Key, Shape] = {}
 
     def shape(self, candidates: tuple[Candidate, ...], default: list[JsonValue]) -> "Shape":
@@ -125,6 +127,11 @@ class Shape:
     def has_policies(self) -> bool:
         """Whether any place of the whole value has a policy."""
         return self._schema.has_policies
+
+    @property
+    def has_redactions(self) -> bool:
+        """Whether any of those policies asks for redaction."""
+        return self._schema.has_redactions
 
     @property
     def awaited(self) -> frozenset[str]:
