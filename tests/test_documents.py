@@ -186,7 +186,6 @@ NOT_OFFERED = {
     "reasoning": True,
     "grounding": True,
     "paths": [],
-    "mode": "md_json",
     "encoding": "items",
 }
 

@@ -1,6 +1,7 @@
 """The openai provider against a real HTTP server that behaves, and one that does not."""
 
 import asyncio
+import json
 import logging
 import socket
 import traceback
@@ -236,13 +237,34 @@ async def test_too_many_requests_until_a_date(server: FakeOpenAI, provider: Open
 
 
 @pytest.mark.parametrize("content_type", ["text/html; charset=utf-8", "application/json", "text/event-stream"])
-@pytest.mark.parametrize("body", [f"<html>{SECRET}</html>", f'{{"error": "{SECRET}"}}'], ids=["html", "json"])
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (f"<html>{SECRET}</html>", "the provider did not answer with an event stream"),
+        (f'{{"detail": "{SECRET}"}}', "the provider did not answer with an event stream"),
+        (f'{{"error": "{SECRET}"}}', "the provider reported an error while it was answering"),
+    ],
+    ids=["html", "json", "error"],
+)
 async def test_a_document_in_place_of_a_stream(
-    server: FakeOpenAI, provider: OpenAIProvider, content_type: str, body: str
+    server: FakeOpenAI, provider: OpenAIProvider, content_type: str, body: str, words: str
 ) -> None:
-    """A page or an error object with status 200 is refused as what it is not."""
+    """A page or another object with status 200 is refused as what it is not, whatever it calls itself."""
     server.reply(Reply(body=body.encode(), content_type=content_type))
-    assert (await _failure(provider)).message == "the provider did not answer with an event stream"
+    assert (await _failure(provider)).message == words
+
+
+@pytest.mark.parametrize("cut_bytes", [1, None])
+async def test_a_server_that_does_not_stream(
+    server: FakeOpenAI, provider: OpenAIProvider, cut_bytes: int | None
+) -> None:
+    """A whole completion in one document is an answer."""
+    call = {"id": "c", "type": "function", "function": {"name": "extract", "arguments": '{"answer": 42}'}}
+    choice = {"index": 0, "message": {"content": None, "tool_calls": [call]}, "finish_reason": "tool_calls"}
+    tokens = {"prompt_tokens": 3, "completion_tokens": 5}
+    body = json.dumps({"object": "chat.completion", "choices": [choice], "usage": tokens}, indent=1).encode()
+    server.reply(Reply(body=body, content_type="application/json", cut_bytes=cut_bytes))
+    assert await _read(provider) == [Text('{"answer": 42}'), Usage(3, 5), Finish("stop")]
 
 
 async def test_nothing_the_provider_says_gets_out(
@@ -251,7 +273,7 @@ async def test_nothing_the_provider_says_gets_out(
     """Neither a key nor a provider's words stand in an error, its traceback, or a log above debug."""
     caplog.set_level(logging.INFO)
     replies = [Reply(status=401), Reply(status=500), Reply(status=429), Reply(error={"message": SECRET})]
-    server.reply(*replies, Reply(body=f"data: {SECRET}\n\n".encode()))
+    server.reply(*replies, Reply(body=f'data: {{"{SECRET}\n\n'.encode()))
     for _ in range(5):
         assert SECRET not in "".join(traceback.format_exception(await _failure(provider)))
     assert SECRET not in caplog.text
