@@ -17,6 +17,7 @@ MAX_HELD_CHARS = 1 << 22
 """What is kept of an answer until it is clear what it means."""
 
 _NO_FUNCTION = Function()
+_NO_ID = (None, "", "null")
 
 
 class Calls(Protocol):
@@ -54,7 +55,7 @@ class CallNumbers:
             call: the piece.
             may_begin: one that neither id nor index tell from the last call begins another, if it has a name.
         """
-        index, id_ = call.index, call.id or None
+        index, id_ = call.index, call.id if call.id not in _NO_ID else None
         if id_ is None and index is not None and (number := self._by_index.get(index)) is not None:
             return number
         if id_ is not None and (number := self._by_id.get(id_)) is not None:
@@ -79,7 +80,9 @@ class CallNumbers:
 
     def _is_other(self, number: int, call: Call, may_begin: bool) -> bool:
         """Tell whether a piece with a name is of another call than the one its index leads to."""
-        return self._ids[number] is not None if call.id else may_begin and call.index is None
+        if call.id in _NO_ID:
+            return may_begin and call.index is None
+        return self._ids[number] is not None
 
     def _name(self, number: int, id_: str) -> None:
         self._ids[number] = id_

@@ -102,14 +102,14 @@ class ResponseAnswer:
     def read(self, event: Event, deltas: Deltas) -> None:
         """Add what an event holds; ProviderFailure where it is an error."""
         for decoded in _decoded(event.content):
-            kind = decoded.type or event.name.decode("ascii", "replace")
+            kind = decoded.type or event.name.decode("ascii", "replace")  # some say it in one place only
             if decoded.error or kind == "error":
                 raise failure_of(decoded.error or {"code": decoded.code})
             if decoded.object == "response":
                 self._read_document(event, deltas)
             elif (read := self._READ.get(kind)) is not None:
                 self.has_begun = True
-                read(self, decoded, deltas)
+                read(self, decoded if decoded.type else msgspec.structs.replace(decoded, type=kind), deltas)
             elif kind.startswith("response.reasoning") and kind.endswith(".delta"):
                 deltas.reasoning(_string(decoded.delta))
 
@@ -159,7 +159,8 @@ class ResponseAnswer:
         self._add_item(event.output_index or 0, event.item or _Item(), deltas)
 
     def _ended(self, event: _Event, deltas: Deltas) -> None:
-        self._end(event.response or _Response(), (event.type or "").removeprefix("response."), deltas)
+        response = event.response or _Response()
+        self._end(response, response.status or (event.type or "").removeprefix("response."), deltas)
 
     def _read_document(self, event: Event, deltas: Deltas) -> None:
         self.has_begun = True

@@ -16,7 +16,7 @@ import httpx2
 import openai
 import pytest
 
-from gateway.errors import BadRequest, ProviderError, ProviderFailure, ProviderRateLimited, ProviderTimeout
+from gateway.errors import BadRequest, ProviderError, ProviderFailure, ProviderRateLimited, ProviderTimeout, Refused
 from gateway.ports import Delta, Finish, Mode, Provider, ProviderRequest, Reasoning, Refusal, Text, Usage
 from gateway.providers.openai import OpenAIProvider
 from tests.fakes.openai_server import SECRET, FakeOpenAI, Reply
@@ -204,6 +204,27 @@ async def test_an_error_status(server: FakeOpenAI, provider: OpenAIProvider, sta
     server.reply(Reply(status=status))
     failure = await _failure(provider)
     assert (type(failure), failure.message) == (ProviderError, f"the provider answered {status}")
+
+
+async def test_a_content_filter_that_refuses_the_request(server: FakeOpenAI, provider: OpenAIProvider) -> None:
+    """It is a refusal, and a retry cannot help."""
+    body = json.dumps({"error": {"code": "content_filter", "message": SECRET}}).encode()
+    server.reply(Reply(status=400, body=body))
+    failure = await _failure(provider)
+    assert (type(failure), failure.retryable, SECRET in failure.message) == (Refused, False, False)
+
+
+async def test_responses_go_to_their_own_path(server: FakeOpenAI, provider: OpenAIProvider) -> None:
+    """And so does nothing else."""
+    for mode in (Mode.RESPONSES, Mode.TOOLS):
+        await _read(provider, _request(mode, model="m"))
+    assert [request.path for request in server.requests] == ["/v1/responses", "/v1/chat/completions"]
+
+
+async def test_a_list_that_is_whole_when_the_connection_is_cut(server: FakeOpenAI, provider: OpenAIProvider) -> None:
+    """The model wrote all it was asked for: what is lost then is an end like any other."""
+    server.reply(Reply(['{"items": [1', "]}"], is_dropped=True))
+    assert await _read(provider, _request(wrapper="items", is_list=True)) == [Text("[1"), Text("]")]
 
 
 @pytest.mark.parametrize(
