@@ -9,12 +9,15 @@ import json
 from collections.abc import Sequence
 from typing import Protocol
 
+from gateway.errors import OutputTooLarge
 from gateway.providers.chunks import Call, Function
 
 __all__ = ["MAX_HELD_CHARS", "CallNumbers", "Calls", "FirstCall", "arguments_of", "name_of"]
 
 MAX_HELD_CHARS = 1 << 22
 """What is kept of an answer until it is clear what it means."""
+
+_MAX_CALLS = 1 << 16
 
 _NO_FUNCTION = Function()
 _NO_ID = (None, "", "null")
@@ -69,8 +72,14 @@ class CallNumbers:
         return number
 
     def begin(self, index: int | None, id_: str | None) -> int:
-        """Number one more call."""
+        """Number one more call.
+
+        Raises:
+            OutputTooLarge: there are too many.
+        """
         number = len(self._ids)
+        if number >= _MAX_CALLS:
+            raise OutputTooLarge("the provider made too many calls")
         self._ids.append(None)
         if index is not None:
             self._by_index[index] = number

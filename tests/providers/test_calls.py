@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.core.limits import Limits
 from gateway.core.schema import Schema
 from gateway.errors import InvalidOutput, OutputTooLarge
-from gateway.providers import call_lists
+from gateway.providers import call_lists, calls
 from gateway.providers.call_lists import ListedCalls
 from gateway.providers.call_unions import UnionCall
 from gateway.providers.calls import CallNumbers, Calls
@@ -27,8 +27,8 @@ def _call(arguments: Any, index: int | None = 0, id_: str | None = None, name: s
     return Call(index=index, id=id_, function=Function(name, arguments))
 
 
-def _read(calls: Calls, *chunks: Sequence[Call], is_cut: bool = False) -> str:
-    return "".join([calls.read(chunk) for chunk in chunks]) + calls.finish(is_cut=is_cut)
+def _read(reader: Calls, *chunks: Sequence[Call], is_cut: bool = False) -> str:
+    return "".join([reader.read(chunk) for chunk in chunks]) + reader.finish(is_cut=is_cut)
 
 
 def _union(*members: Any) -> UnionCall:
@@ -52,8 +52,15 @@ def _union(*members: Any) -> UnionCall:
 )
 def test_which_call_a_piece_belongs_to(pieces: list[Call], numbers: list[int]) -> None:
     """By id, else by index, else to the last; by a new id with a name to another."""
-    calls = CallNumbers()
-    assert [calls.number(piece) for piece in pieces] == numbers
+    reader = CallNumbers()
+    assert [reader.number(piece) for piece in pieces] == numbers
+
+
+def test_calls_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls without arguments do not fill the memory either."""
+    monkeypatch.setattr(calls, "_MAX_CALLS", 2)
+    with pytest.raises(OutputTooLarge):
+        _read(ListedCalls("items"), *[[_call("", index)] for index in range(3)])
 
 
 @given(st.data())
@@ -61,24 +68,24 @@ def test_every_call_adds_its_items(data: st.DataObject) -> None:
     """However their pieces come, the array holds what each call holds, in the order they began."""
     asked = data.draw(st.lists(st.lists(_OBJECTS, max_size=3) | _OBJECTS, min_size=1, max_size=4))
     texts = [json.dumps({"items": held} if isinstance(held, list) else held, indent=1) for held in asked]
-    calls, written = ListedCalls("items"), ""
+    reader, written = ListedCalls("items"), ""
     for index in range(len(texts)):
-        written += calls.read([_call("", index, f"id{index}", "f")])
+        written += reader.read([_call("", index, f"id{index}", "f")])
     while any(texts):
         index = data.draw(st.sampled_from([index for index, text in enumerate(texts) if text]))
         size = data.draw(st.integers(1, 12))
-        written += calls.read([_call(texts[index][:size], index)])
+        written += reader.read([_call(texts[index][:size], index)])
         texts[index] = texts[index][size:]
-    written += calls.finish(is_cut=False)
+    written += reader.finish(is_cut=False)
     assert json.loads(written) == [item for held in asked for item in (held if isinstance(held, list) else [held])]
 
 
 def test_a_list_streams() -> None:
     """What is sure is given at once, and the end when the model is done."""
-    calls = ListedCalls("items")
-    first = [calls.read([_call(piece)]) for piece in ('{"ite', 'ms": [{"a": ', "1}", ", {", "}", "]}")]
+    reader = ListedCalls("items")
+    first = [reader.read([_call(piece)]) for piece in ('{"ite', 'ms": [{"a": ', "1}", ", {", "}", "]}")]
     assert first == ["", '[{"a": ', "1}", ", {", "}", ""]
-    assert (calls.is_answered, calls.finish(is_cut=False)) == (True, "]")
+    assert (reader.is_answered, reader.finish(is_cut=False)) == (True, "]")
 
 
 @pytest.mark.parametrize(
@@ -157,10 +164,10 @@ def test_a_member_with_a_member_of_the_wrappers_name() -> None:
 
 def test_a_unions_value_is_seen_as_it_grows_and_closed_at_once() -> None:
     """Only the wrapper's beginning is waited for; a second call does not count."""
-    calls = _union(_CAT, _DOG)
-    given = [calls.read([_call(piece, 0, "a", "Cat")]) for piece in ("{", '"liv', 'es": ', "9", "} tail")]
+    reader = _union(_CAT, _DOG)
+    given = [reader.read([_call(piece, 0, "a", "Cat")]) for piece in ("{", '"liv', 'es": ', "9", "} tail")]
     assert given == ["", '{"value":{"liv', 'es": ', "9", ', "kind": "cat"}} tail']
-    assert calls.read([_call("{}", 1, "b", "Dog")]) + calls.finish(is_cut=False) == ""
+    assert reader.read([_call("{}", 1, "b", "Dog")]) + reader.finish(is_cut=False) == ""
 
 
 @pytest.mark.parametrize("is_cut", [True, False])

@@ -34,7 +34,9 @@ def test_functions() -> None:
 
 def test_a_union_is_a_choice_of_tools() -> None:
     """One for each member, strict where it can be; one must be called."""
-    members = [{"title": name, "type": "object", "properties": {name: {"type": "integer"}}} for name in ("A", "B")]
+    members: list[dict[str, Any]] = [
+        {"title": name, "type": "object", "properties": {name: {"type": "integer"}}} for name in ("A", "B")
+    ]
     members[1]["additionalProperties"] = True
     schema = Schema.from_json({"anyOf": members}, limits=Limits())
     asked = _asked(Mode.TOOLS, schema=schema.provider_schema, wrapper=schema.wrapper, members=schema.members)
