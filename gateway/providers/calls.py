@@ -117,7 +117,10 @@ class FirstCall:
     def read(self, calls: Sequence[Call]) -> str:
         """See `Calls`."""
         if len(calls) == 1:
-            return self._opened(arguments_of(calls[0])) if self._numbers.number(calls[0]) == 0 else ""
+            if self._numbers.number(calls[0]):
+                return ""
+            text = arguments_of(calls[0])
+            return text if self._is_open else self._opened(text)
         numbers = [self._numbers.number(call, may_begin=position > 0) for position, call in enumerate(calls)]
         return "".join(
             [self._opened(arguments_of(call)) for call, number in zip(calls, numbers, strict=True) if number == 0]
@@ -146,7 +149,7 @@ def name_of(call: Call) -> str:
 
 def arguments_of(call: Call) -> str:
     """Return the arguments as text, which some servers give as an object."""
-    arguments = call.function.arguments if call.function is not None else None
-    if isinstance(arguments, dict):
-        return json.dumps(arguments) if arguments else ""
-    return arguments or ""
+    arguments = None if call.function is None else call.function.arguments
+    if isinstance(arguments, str):
+        return arguments
+    return json.dumps(arguments) if arguments else ""

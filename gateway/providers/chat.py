@@ -13,7 +13,7 @@ from typing import Any
 from gateway.errors import OutputTooLarge
 from gateway.ports import Mode
 from gateway.providers.calls import MAX_HELD_CHARS, Calls
-from gateway.providers.chunks import Call, Choice, Chunk, Message, Part, failure_of, read_chunks
+from gateway.providers.chunks import Call, Choice, Message, Part, failure_of, read_chunks
 from gateway.providers.deltas import Deltas
 from gateway.providers.sse import Event
 
@@ -62,7 +62,13 @@ class ChatAnswer:
     def read(self, event: Event, deltas: Deltas) -> None:
         """Add what an event holds; ProviderFailure where it is an error."""
         for chunk in read_chunks(event):
-            self._read_chunk(chunk, deltas)
+            for choice in chunk.choices or ():
+                self.has_begun = True
+                if not choice.index:
+                    self._read_choice(choice, deltas)
+                    break
+            if (tokens := chunk.usage) is not None:
+                deltas.usage(count(tokens.prompt_tokens), count(tokens.completion_tokens))
 
     def rest(self, *, is_cut: bool) -> str:
         """Return the text that waited for the end."""
@@ -72,15 +78,6 @@ class ChatAnswer:
         content = "".join(self._content)
         self._content.clear()
         return content
-
-    def _read_chunk(self, chunk: Chunk, deltas: Deltas) -> None:
-        for choice in chunk.choices or ():
-            self.has_begun = True
-            if not choice.index:
-                self._read_choice(choice, deltas)
-                break
-        if (tokens := chunk.usage) is not None:
-            deltas.usage(count(tokens.prompt_tokens), count(tokens.completion_tokens))
 
     def _read_choice(self, choice: Choice, deltas: Deltas) -> None:
         if choice.error:

@@ -61,7 +61,7 @@ class EventStreamDecoder:
         Raises:
             EventTooLarge: an unfinished event holds more than `max_event_bytes`.
         """
-        if self._is_one_event(piece):
+        if piece.startswith(_DATA) and self._is_one_event(piece):
             return [Event(b"", piece[len(_DATA) : -len(_BLANK_LINE)])]
         if self._after_cr and piece.startswith(b"\n"):
             piece = piece[1:]
@@ -71,10 +71,9 @@ class EventStreamDecoder:
         return self._read(self._take_lines(piece))
 
     def _is_one_event(self, piece: bytes) -> bool:
-        """Tell whether a piece is a whole event of one line, as most are: read as lines it takes 0.7 µs more."""
+        """Tell whether a piece is one event of one line, as most are: taken for lines it costs 0.7 µs more."""
         return (
-            piece.startswith(_DATA)
-            and piece.endswith(_BLANK_LINE)
+            piece.endswith(_BLANK_LINE)
             and piece.find(b"\n") == len(piece) - len(_BLANK_LINE)
             and b"\r" not in piece
             and len(piece) <= self._max_event_bytes
