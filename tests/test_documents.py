@@ -185,7 +185,6 @@ NOT_OFFERED = {
     "reasoning": True,
     "grounding": True,
     "paths": [],
-    "mode": "md_json",
     "encoding": "items",
 }
 

@@ -94,7 +94,7 @@ def test_many() -> None:
         ({"schema": SCHEMA, "messages": []}, BadRequest, "messages"),
         ({"schema": SCHEMA, "messages": [{"content": "x"}]}, BadRequest, "messages[0].role"),
         ({"schema": SCHEMA, "messages": [{"role": "user"}, {"role": 5}]}, BadRequest, "messages[1].role"),
-        ({"schema": SCHEMA, "input": "x", "mode": "md_json"}, BadRequest, "mode"),
+        ({"schema": SCHEMA, "input": "x", "mode": "yaml"}, BadRequest, "mode"),
         ({"schema": SCHEMA, "input": "x", "retries": 1}, BadRequest, "retries"),
         ({"schema": SCHEMA, "input": "x", "busy": "queue"}, BadRequest, "busy"),
         ({"schema": SCHEMA, "input": "x", "cancel_after_ms": 5}, BadRequest, "cancel_after_ms"),
