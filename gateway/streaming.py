@@ -9,10 +9,9 @@ from anyio.from_thread import start_blocking_portal
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from gateway.core.document import Document
 from gateway.core.extraction import State
+from gateway.core.follower import Follower
 from gateway.core.messages import Cancelled, Failed, Incomplete, Terminal
-from gateway.core.sharing import SharedValue
 from gateway.core.values import JsonValue
 from gateway.errors import ERRORS, GatewayError, Internal, ProviderFailure
 from gateway.hub import Audience
@@ -31,9 +30,11 @@ __all__ = [
 
 T = TypeVar("T")
 
+_CUTS = {"length": "length limit", "budget": "budget of tokens"}
+
 
 class IncompleteExtraction(ProviderFailure):
-    """The model was cut off by its length limit; the last partial is what it had written."""
+    """The model was cut off, by its length limit or by a budget; the last partial is what it had written."""
 
     code: ClassVar[str] = "incomplete"
 
@@ -51,6 +52,8 @@ class StreamOptions(TypedDict, total=False):
     model: str | None
     mode: Mode | str | None
     params: Mapping[str, Any] | None
+    retries: int | None
+    budget_tokens: int | None
     interval: float
 
 
@@ -59,14 +62,19 @@ class Partial(Generic[T]):
 
     Attributes:
         value: as plain JSON. Partials share what is equal in them, so copy it before you change it.
-        rev: the document's revision (PROTOCOL.md §1).
+        rev: the document's revision (PROTOCOL.md §1), counted anew in each attempt.
+        attempt: from 1. Where an answer was not valid and the model is asked again, the next partial is that of the
+            next attempt, and begins anew: what the ones before showed is void.
         is_final: whether this is the validated value, the last partial.
     """
 
-    def __init__(self, value: JsonValue, rev: int, hydrate: Callable[[JsonValue], T], *, is_final: bool) -> None:
+    def __init__(
+        self, value: JsonValue, rev: int, hydrate: Callable[[JsonValue], T], *, is_final: bool, attempt: int = 1
+    ) -> None:
         """Keep the value; the model is made when it is asked for."""
         self.value = value
         self.rev = rev
+        self.attempt = attempt
         self.is_final = is_final
         self._hydrate = hydrate
 
@@ -105,52 +113,27 @@ async def partials(
         GatewayError: the extraction failed, with the code of the failure; or it was cut off, or cancelled.
     """
     extraction = audience.run.extraction
-    copy = _Copy(extraction.document)
+    follower = Follower(extraction.document)
     listener = _Listener(interval_ms)
     audience.listen(listener)
     try:
         while not extraction.state.is_ended:
             await listener.news.wait()
             listener.news.clear()
-            if copy.catch_up():
+            if follower.catch_up(extraction.document):
                 is_final = extraction.state is State.COMPLETED
                 hydrate = validated if is_final else partial(hydrated, annotation)
-                yield Partial(copy.value, copy.rev, hydrate, is_final=is_final)
+                value, rev, attempt = follower.value, follower.rev, extraction.attempt
+                yield Partial(value, rev, hydrate, is_final=is_final, attempt=attempt)
     finally:
         audience.detach(listener)
         audience.run.cancel()
     _raise_unless_completed(extraction.terminal)
 
 
-class _Copy:
-    """A document's value as it was at a revision, which is never changed again."""
-
-    def __init__(self, document: Document) -> None:
-        self._document = document
-        self._shared = SharedValue(document.value_copy())
-        self.rev = document.rev
-
-    @property
-    def value(self) -> JsonValue:
-        return self._shared.value
-
-    def catch_up(self) -> bool:
-        """Go on to the document's revision, and tell whether there was any way to go."""
-        document = self._document
-        if document.rev == self.rev:
-            return False
-        if document.can_fold_from(self.rev):
-            folded = document.operations_since(self.rev)
-            self._shared.apply((operation.kind, operation.pointer, operation.value) for operation in folded)
-        else:
-            self._shared = SharedValue(document.value_copy())
-        self.rev = document.rev
-        return True
-
-
 def _raise_unless_completed(terminal: Terminal | None) -> None:
     if isinstance(terminal, Incomplete):
-        raise IncompleteExtraction("the model was cut off by its length limit")
+        raise IncompleteExtraction(f"the model was cut off by its {_CUTS[terminal.reason]}")
     if isinstance(terminal, Cancelled):
         raise CancelledExtraction("the extraction was cancelled")
     if isinstance(terminal, Failed):

@@ -34,7 +34,8 @@ def job(key: str | None = None, body: str = "") -> Job:
     """Return something to run."""
     schema = Schema.from_json(SCHEMA, limits=Limits())
     request = ProviderRequest(messages=({"role": "user", "content": "x"},), schema=SCHEMA)
-    return Job(schema=schema, request=request, input_chars=1, key=None if key is None else ("", key), body=body)
+    whose = None if key is None else ("", key)
+    return Job(extractor="inline", schema=schema, request=request, input_chars=1, key=whose, body=body)
 
 
 @asynccontextmanager
@@ -382,7 +383,6 @@ async def test_more_than_may_wait() -> None:
     async with hub_of(provider, provider_calls=1, provider_queue=1) as hub:
         first, _ = hub.start(job())
         second, _ = hub.start(job("k"))
-        await asyncio.sleep(0)
         with pytest.raises(OverCapacity):
             hub.start(job("other"))
         gates[0].set()

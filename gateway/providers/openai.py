@@ -202,7 +202,7 @@ def _messages(request: ProviderRequest) -> list[Mapping[str, Any]]:
 
     The words join a system message that is there already: many chat templates allow only one.
     """
-    messages = list(request.messages)
+    messages = list(request.chat)
     if request.mode is not Mode.JSON:
         return messages
     words = _JSON_MODE_WORDS.format(msgspec.json.encode(request.schema).decode())
