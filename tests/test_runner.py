@@ -51,6 +51,7 @@ class Audience:
     def reset(self) -> None:
         """There is a new document."""
         self.resets += 1
+        self.has_grown.clear()
         self.was_reset.set()
 
     def grown(self) -> None:
@@ -340,3 +341,107 @@ async def test_slots_are_given_back(caplog: pytest.LogCaptureFixture) -> None:
     assert slots.has_free
     faults = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert faults == ["extraction x failed"]
+
+
+WRONG: list[Step] = ['{"a": 5}', Finish("stop")]
+
+
+def in_turn(*answers: list[Step]) -> ScriptedProvider:
+    """Return a provider that writes one answer after the other, the last one for ever."""
+    left = list(answers)
+    return ScriptedProvider(lambda _: left.pop(0) if len(left) > 1 else left[0])
+
+
+async def test_asking_again_until_it_is_valid() -> None:
+    """The chat goes on, each attempt has an epoch of its own, and the slot is held once for all."""
+    run, provider = new_run(retries=5), in_turn(WRONG, ['{"a": ', "no"], WHOLE)
+    audience = await executed(run, provider, new_slots(0))
+    terminal: Any = run.extraction.terminal
+    assert (run.extraction.state, terminal.epoch, terminal.attempts) == (State.COMPLETED, "e3", 3)
+    assert (audience.starts, audience.retries, audience.resets) == (1, ["invalid_output"] * 2, 2)
+    assert [len(request.chat) for request in provider.requests] == [1, 3, 5]
+    assert [request.messages for request in provider.requests] == [REQUEST.messages] * 3
+
+
+@pytest.mark.parametrize("retries", [1, 3])
+async def test_asking_again_has_an_end(retries: int) -> None:
+    """After so many times the last error stands."""
+    run, provider = new_run(retries=retries), in_turn(WRONG)
+    await executed(run, provider)
+    assert (failure_of(run)[0], len(provider.requests)) == ("invalid_output", 1 + retries)
+
+
+async def test_a_failure_of_the_second_attempt() -> None:
+    """It is the ending; a provider that fails is not asked again by this."""
+    run, provider = new_run(retries=5), in_turn(WRONG, [ProviderError("gone")])
+    await executed(run, provider)
+    assert (failure_of(run)[0], len(provider.requests)) == ("provider_error", 2)
+
+
+@pytest.mark.parametrize(("stop", "state"), [("cancel", State.CANCELLED), ("shut_down", State.FAILED)])
+async def test_stopping_in_the_second_attempt(stop: str, state: State) -> None:
+    """At once, and its stream is closed."""
+    run, audience = new_run(retries=1), Audience()
+    provider = in_turn(WRONG, ['{"a": "x', Gate(asyncio.Event())])
+    running = asyncio.create_task(run.execute(provider, Place(new_slots()), audience))
+    await audience.was_reset.wait()
+    await audience.has_grown.wait()
+    getattr(run, stop)()
+    await running
+    assert (run.extraction.state, run.extraction.document.value) == (state, {"a": "x"})
+    assert (provider.open_streams, run.extraction.attempt, audience.endings) == (0, 2, 1)
+
+
+class Judged(Extraction):
+    """Does something while it is judged."""
+
+    act: Any
+
+    def judge(self) -> Ending:
+        """Judge as ever, then act."""
+        ending = super().judge()
+        self.act()
+        return ending
+
+
+async def test_cancelling_while_an_answer_is_judged() -> None:
+    """The model is not asked again."""
+    extraction = Judged(Schema.from_json(SCHEMA, limits=Limits()), epoch="e", limits=Limits(), created_s=0, retries=5)
+    run, provider = run_of(extraction, Limits()), in_turn(WRONG)
+    extraction.act = run.cancel
+    await executed(run, provider)
+    assert (extraction.state, len(provider.requests)) == (State.CANCELLED, 1)
+
+
+async def test_the_total_time_is_that_of_all_attempts() -> None:
+    """An attempt that begins late has what is left; where nothing is left, none begins."""
+    run = new_run(retries=9, total_timeout_s=0.05)
+    provider = in_turn(WRONG, ['{"a": "x', Gate(asyncio.Event())])
+    await executed(run, provider)
+    assert (failure_of(run), run.extraction.attempt) == (("provider_timeout", "total"), 2)
+    limits = Limits(total_timeout_s=1e-9)
+    late = Judged(Schema.from_json(SCHEMA, limits=limits), epoch="e", limits=limits, created_s=0, retries=5)
+    late.act = lambda: None
+    run, provider = run_of(late, limits), in_turn(WRONG)
+    await executed(run, provider)
+    assert (failure_of(run), len(provider.requests)) == (("provider_timeout", "total"), 1)
+
+
+async def test_a_budget_cancels_the_call() -> None:
+    """As soon as more has been written; the stream is closed and what is open is named."""
+    run = new_run(budget_tokens=5)
+    provider = ScriptedProvider(['{"a": "', "x" * 20, Gate(asyncio.Event())])
+    await executed(run, provider)
+    terminal: Any = run.extraction.terminal
+    assert (terminal.reason, terminal.open, provider.open_streams) == ("budget", ["/a", ""], 0)
+    assert run.extraction.document.value == {"a": "x" * 20}
+
+
+async def test_a_budget_that_a_whole_answer_used_up() -> None:
+    """It counts where it is valid; where it is not, the model is not asked again."""
+    run = new_run(budget_tokens=2)
+    await executed(run, ScriptedProvider(['{"a": "x"}', "and more", Gate(asyncio.Event())]))
+    assert run.extraction.state is State.COMPLETED
+    run, provider = new_run(budget_tokens=2, retries=5), in_turn(WRONG)
+    await executed(run, provider)
+    assert (failure_of(run)[0], len(provider.requests)) == ("invalid_output", 1)
