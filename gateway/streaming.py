@@ -1,12 +1,11 @@
 """Extraction in process: ever fuller partials of a model, the last one validated; the same engine, no server."""
 
 import asyncio
-import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from functools import cached_property, partial
 from typing import Any, Generic, TypedDict, TypeVar
 
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from anyio.from_thread import start_blocking_portal
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
@@ -30,9 +29,6 @@ __all__ = [
 ]
 
 T = TypeVar("T")
-
-_REST_S = 10.0
-"""How long an interrupted step may take to come to rest: a model's process is ended in it."""
 
 _CUTS = {"length": "length limit", "budget": "budget of tokens"}
 
@@ -188,33 +184,33 @@ def blocking(start: Callable[[], AsyncGenerator[T]]) -> Generator[T]:
     Ctrl-C while it waits.
     """
     with start_blocking_portal() as portal:
-        items = portal.call(_started, start)
+        steps = _Steps(portal.call(_started, start))
         try:
             while True:
-                yield _waited_for(portal, items)
+                yield portal.call(steps.next)
         except StopAsyncIteration:
             return
         finally:
-            portal.call(items.aclose)
+            portal.call(steps.close)
 
 
-def _waited_for(portal: BlockingPortal, items: AsyncGenerator[T]) -> T:
-    """Return the next item; an interrupted wait leaves the generator at rest, so that it can be closed."""
-    at_rest = threading.Event()
+class _Steps(Generic[T]):
+    """An asynchronous generator, step by step, that can be closed while one is being waited for."""
 
-    async def step() -> T:
-        try:
-            return await anext(items)
-        finally:
-            at_rest.set()
+    def __init__(self, items: AsyncGenerator[T]) -> None:
+        self._items = items
+        self._step: asyncio.Task[T] | None = None
 
-    future = portal.start_task_soon(step)
-    try:
-        return future.result()
-    except KeyboardInterrupt:
-        future.cancel()
-        at_rest.wait(_REST_S)
-        raise
+    async def next(self) -> T:
+        self._step = asyncio.ensure_future(anext(self._items))
+        return await self._step
+
+    async def close(self) -> None:
+        """Let a step that is under way come to rest, and close the generator."""
+        if self._step is not None and not self._step.done():
+            self._step.cancel()  # once: what the generator closes then must not be cancelled again
+            await asyncio.wait([self._step])
+        await self._items.aclose()
 
 
 async def _started(start: Callable[[], AsyncGenerator[T]]) -> AsyncGenerator[T]:

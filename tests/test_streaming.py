@@ -235,7 +235,7 @@ except KeyboardInterrupt:
 def test_an_interrupted_loop_ends_with_everything_it_started(provider: str) -> None:
     """Ctrl-C in a notebook's cell is a KeyboardInterrupt there; no thread, no task and no process stays behind."""
     environment = {**os.environ, "GATEWAY_PROVIDER": provider, "GATEWAY_SPEED": "0.2", "PYTHONWARNINGS": "error"}
-    command = [sys.executable, "-X", "dev", "-c", _INTERRUPTED]
+    command = [sys.executable, "-c", _INTERRUPTED]
     done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=50)
     assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted 1\n", "")
 
