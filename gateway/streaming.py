@@ -13,6 +13,7 @@ from gateway.core.document import Document
 from gateway.core.extraction import State
 from gateway.core.messages import Cancelled, Failed, Incomplete, Terminal
 from gateway.core.sharing import SharedValue
+from gateway.core.showing import Shown
 from gateway.core.values import JsonValue
 from gateway.errors import ERRORS, GatewayError, Internal, ProviderFailure
 from gateway.hub import Audience
@@ -82,6 +83,8 @@ class Partial(Generic[T]):
 class _Listener:
     """Hears that there is something new, as a watch does."""
 
+    shows = Shown.VALUE
+
     def __init__(self, interval_ms: int) -> None:
         self.interval_ms = interval_ms
         self.news = asyncio.Event()
@@ -109,9 +112,11 @@ async def partials(
     listener = _Listener(interval_ms)
     audience.listen(listener)
     try:
-        while not extraction.state.is_ended:
+        is_ended = extraction.state.is_ended
+        while not is_ended:
             await listener.news.wait()
             listener.news.clear()
+            is_ended = extraction.state.is_ended  # and not what it is when the caller comes back
             if copy.catch_up():
                 is_final = extraction.state is State.COMPLETED
                 hydrate = validated if is_final else partial(hydrated, annotation)

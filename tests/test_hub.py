@@ -16,6 +16,7 @@ from gateway.core.document import Encoding, Position, View
 from gateway.core.extraction import State
 from gateway.core.limits import Limits
 from gateway.core.schema import Schema
+from gateway.core.showing import Shown
 from gateway.errors import IdempotencyConflict, NotFound, OverCapacity
 from gateway.hub import Audience, Hub, Watch
 from gateway.jobs import Job
@@ -115,7 +116,7 @@ async def test_the_terminal_comes_right_behind_its_update() -> None:
         gates[0].set()
         await viewer.next()
         rest = await viewer.next() if not viewer.watch.is_over else []
-        audience.grown()
+        audience.grown(Shown.VALUE)
         assert kinds(rest)[-1:] in ([], ["completed"])
         assert (viewer.watch.is_over, viewer.woken.is_set()) == (True, False)
 

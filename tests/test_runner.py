@@ -11,6 +11,7 @@ import pytest
 from gateway.core.extraction import Ending, Extraction, State
 from gateway.core.limits import Limits
 from gateway.core.schema import Schema
+from gateway.core.showing import Shown
 from gateway.errors import GatewayError, OverCapacity, ProviderError, ProviderRateLimited
 from gateway.ports import Delta, Finish, Provider, ProviderRequest, Reasoning, Text, Usage
 from gateway.providers.scripted import Gate, ScriptedProvider, Step
@@ -32,10 +33,11 @@ class Audience:
         self.endings = 0
         self.has_grown = asyncio.Event()
 
-    def grown(self) -> None:
-        """The value has changed."""
-        self.growths += 1
-        self.has_grown.set()
+    def grown(self, parts: Shown) -> None:
+        """Something is new, the value say."""
+        if Shown.VALUE in parts:
+            self.growths += 1
+            self.has_grown.set()
 
     def ended(self) -> None:
         """The terminal is there."""
