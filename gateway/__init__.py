@@ -8,11 +8,12 @@ from importlib import import_module
 
 from gateway.version import __version__
 
-__all__ = ["Gateway", "Partial", "__version__", "stream", "stream_sync"]
+__all__ = ["Gateway", "Partial", "Stream", "__version__", "stream", "stream_sync"]
 
 _PLACES = {
     "Gateway": "gateway.app",
     "Partial": "gateway.streaming",
+    "Stream": "gateway.annotations",
     "stream": "gateway.app",
     "stream_sync": "gateway.app",
 }

@@ -1,5 +1,6 @@
+from gateway.annotations import Stream
 from gateway.app import Gateway, stream, stream_sync
 from gateway.streaming import Partial
 from gateway.version import __version__
 
-__all__ = ["Gateway", "Partial", "__version__", "stream", "stream_sync"]
+__all__ = ["Gateway", "Partial", "Stream", "__version__", "stream", "stream_sync"]

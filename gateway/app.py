@@ -24,8 +24,8 @@ from gateway.choice import Choice, choose
 from gateway.connection import Heartbeat
 from gateway.core import frames, messages
 from gateway.core.limits import Limits
+from gateway.core.parts import ENCODINGS
 from gateway.core.schema import Schema
-from gateway.core.showing import ENCODINGS
 from gateway.handshake import Handshake
 from gateway.hub import Hub
 from gateway.jobs import Jobs
@@ -181,6 +181,7 @@ class Gateway:
         mode: Mode | str | None = None,
         params: Mapping[str, Any] | None = None,
         interval: float = 0.04,
+        progress: bool = False,
     ) -> AsyncGenerator[Partial[M]]:
         """Extract in this process: ever fuller partials, the last one validated.
 
@@ -195,6 +196,7 @@ class Gateway:
             mode: `tools`, `json_schema` or `json`.
             params: `temperature`, `top_p`, `max_tokens`, `seed`, `stop`.
             interval: least seconds between two partials, 0 to 1.
+            progress: whether `Partial.progress` tells which places are complete.
 
         Raises:
             GatewayError: with its `code`, as on the wire; besides, `incomplete` where the model was cut off.
@@ -210,7 +212,13 @@ class Gateway:
         request = frames.read(msgspec.json.encode(given).decode(), max_depth=self.limits.message_depth)
         job = self._jobs.job(cast("messages.Extract", request), extractor)
         audience, _ = self.hub.start(job)
-        return partials(audience, response_model, validated_by(response_model), interval_ms=round(interval * 1000))
+        return partials(
+            audience,
+            response_model,
+            validated_by(response_model),
+            interval_ms=round(interval * 1000),
+            has_progress=progress,
+        )
 
     def stream_sync(
         self,

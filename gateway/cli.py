@@ -1,32 +1,70 @@
-"""The command `gateway`: serve, record, model."""
+"""The command `gateway`: serve, extract, record, model, doctor."""
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from typing import Any
 
 from pydantic import ValidationError
 
-from gateway.app import Gateway
-from gateway.arguments import UsageError, add_provider, called, given, imported
-from gateway.errors import GatewayError
+from gateway.arguments import (
+    USAGE_ERROR,
+    Parser,
+    UsageError,
+    add_command,
+    add_provider,
+    application,
+    called,
+    configured,
+    fault,
+)
+from gateway.doctor_command import add_doctor
+from gateway.errors import ClientError, GatewayError
+from gateway.extract_command import add_extract
 from gateway.model_command import add_model
+from gateway.printable import complain, say
 from gateway.record_command import add_record
-from gateway.recordings import CONFERENCE_TEXT, Conference
 from gateway.serving import serve
 from gateway.settings import Settings, SettingsError, is_loopback
 from gateway.version import __version__
 
 __all__ = ["main"]
 
-_USAGE_ERROR = 2
-"""What the shell is told when the command line or a setting is wrong, as argparse does."""
+_INTERRUPTED = 130
+"""What a shell reports of a command that Ctrl-C ended."""
 
 _EPILOG = """\
-Settings are environment variables: OPENAI_API_KEY and OPENAI_BASE_URL name the provider, GATEWAY_TOKENS the
-credentials, GATEWAY_ORIGINS the web pages that may connect, GATEWAY_MODEL the default model; every limit has its own
-(PROTOCOL.md, section 10).
+examples:
+  gateway serve                                          the example, with its page, at http://127.0.0.1:8080
+  gateway extract minutes.txt --schema meetings:Meeting  extract here and now, and watch the value grow
+  gateway doctor                                         say what is installed, what would run, and what is wrong
+  gateway COMMAND --help                                 say more of one command
+
+exit status:
+  0 done, 1 failed, 2 asked for wrongly, 130 interrupted; extract has more
+
+environment:
+  OPENAI_API_KEY, OPENAI_BASE_URL    the provider
+  GATEWAY_MODEL                      the model where nothing else names one
+  GATEWAY_TOKENS, GATEWAY_ORIGINS    who may enter, and which web pages may connect
+  README.md lists every setting; each limit has its own variable (PROTOCOL.md, section 10).
+"""
+
+_SERVE_EPILOG = """\
+examples:
+  gateway serve                                          the example, and schemas that clients bring
+  gateway serve meetings:gateway --port 0                your extractors, at any free port
+  gateway serve --provider local                         with a model on this machine
+
+exit status:
+  1 it cannot listen there, 2 asked for wrongly, 130 interrupted by Ctrl-C
+
+environment:
+  OPENAI_API_KEY, OPENAI_BASE_URL    the provider, where --provider does not say otherwise
+  GATEWAY_TOKENS                     credentials; needed to listen beyond loopback
+  GATEWAY_ORIGINS                    web pages that may connect; needed for pages beyond loopback
+  GATEWAY_INLINE_SCHEMAS             whether clients may bring a schema of their own
+  GATEWAY_LOG_LEVEL                  debug, info, warning or error
 """
 
 _NO_PAGES = (
@@ -36,44 +74,50 @@ _NO_PAGES = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the command and return its exit status: 0 done, 1 failed, 2 asked for wrongly, 130 interrupted."""
+    """Run the command and return its exit status: 0 done, 1 failed, 2 asked for wrongly, 130 interrupted, others."""
     parsed = _parser().parse_args(arguments)
     try:
         return int(parsed.run(parsed))
     except (SettingsError, UsageError) as error:
-        return _say(f"gateway: {error}", _USAGE_ERROR)
+        return complain(str(error), USAGE_ERROR)
     except ValidationError as error:
         if error.title != Settings.__name__:
             raise  # a fault of the application's own, with its trace
         first = error.errors()[0]
-        words = first["msg"][:1].lower() + first["msg"][1:]
-        return _say(f"gateway: {called(str(first['loc'][0]))}: {words}, got {first['input']!r}", _USAGE_ERROR)
+        return complain(f"{called(str(first['loc'][0]))}: {fault(first)}", USAGE_ERROR)
+    except ClientError as error:
+        return complain(error.message, USAGE_ERROR)
     except GatewayError as error:
-        return _say(f"gateway: {error.code}: {error.message}", 1)
+        return complain(f"{error.code}: {error.message}", 1)
     except KeyboardInterrupt:
-        return 130
+        return _INTERRUPTED
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="gateway",
         description="Streams structured data out of language models, over WebSockets, while it is being written.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"gateway {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    parser.set_defaults(run=lambda _: say(parser.format_help().rstrip(), USAGE_ERROR))
+    commands = parser.add_subparsers(metavar="COMMAND")
     _add_serve(commands)
+    add_extract(commands)
     add_record(commands)
     add_model(commands)
+    add_doctor(commands)
     return parser
 
 
 def _add_serve(commands: Any) -> None:
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         "serve",
-        help="serve the page, the WebSocket and your extractors",
+        summary="serve the page, the WebSocket and your extractors",
         description="Serve your extractors, or, without any, the example one and schemas that clients bring.",
+        epilog=_SERVE_EPILOG,
     )
     command.add_argument(
         "application", nargs="?", metavar="module:attribute", help="a Gateway of yours, as `shop.extractors:gateway`"
@@ -85,19 +129,19 @@ def _add_serve(commands: Any) -> None:
 
 
 def _serve(parsed: argparse.Namespace) -> int:
-    gateway = _example() if parsed.application is None else _application(parsed.application)
-    settings = Settings(**{**gateway.settings.model_dump(), **given(parsed)})
+    gateway = application(parsed.application)
+    settings = configured(gateway, parsed)
     if parsed.application is None and settings.inline_schemas is None:
         settings = settings.model_copy(update={"inline_schemas": is_loopback(settings.host)})
     gateway.settings = settings
     gateway.check()
-    _say(f"gateway: {gateway.choice.line}", 0)
+    say(f"gateway: {gateway.choice.line}")
     if not settings.origins and not is_loopback(settings.host):
-        _say(_NO_PAGES, 0)
+        say(_NO_PAGES)
     try:
-        serve(gateway, lambda address: _say(f"gateway: {address}", 0))
+        serve(gateway, lambda address: say(f"gateway: {address}"))
     except OSError as error:
-        return _say(f"gateway: cannot listen on {settings.host}, port {settings.port}: {_reason(error)}", 1)
+        return complain(f"cannot listen on {settings.host}, port {settings.port}: {_reason(error)}", 1)
     return 0
 
 
@@ -105,22 +149,3 @@ def _reason(error: OSError) -> str:
     """Return the system's word for an error, or that of the look-up of a name."""
     number = error.errno or 0
     return (os.strerror(number) if number > 0 else str(error.strerror)).lower()
-
-
-def _example() -> Gateway:
-    gateway = Gateway()
-    gateway.extractor(description="The conference example", example=CONFERENCE_TEXT)(Conference)
-    return gateway
-
-
-def _application(name: str) -> Gateway:
-    """Return the named application's gateway."""
-    found = imported(name)
-    if not isinstance(found, Gateway):
-        raise UsageError(f"{name}: expected a gateway.Gateway, got {type(found).__name__}")
-    return found
-
-
-def _say(line: str, status: int) -> int:
-    sys.stderr.write(line + "\n")
-    return status

@@ -5,23 +5,29 @@
     ├── ProviderFailure  the language model or its service
     ├── StoreFailure     where extractions are kept
     ├── Overload         too much at once; the same request may work later
-    └── Internal         ours
+    ├── Internal         ours
+    └── Ending           no wire error: an extraction or a session ended without a validated value
 
 A message is always our own text: what a provider answered reaches no frame and no log above debug.
 """
 
 from enum import IntEnum
-from typing import ClassVar
+from typing import Any, ClassVar
 
 __all__ = [
     "ERRORS",
     "BadRequest",
+    "CancelledExtraction",
     "ClientError",
     "CloseCode",
+    "Closed",
+    "Disconnected",
     "DuplicateId",
+    "Ending",
     "Forbidden",
     "GatewayError",
     "IdempotencyConflict",
+    "IncompleteExtraction",
     "InputTooLarge",
     "Internal",
     "InvalidOutput",
@@ -80,10 +86,11 @@ class GatewayError(Exception):
         retry_after_ms: when to try again, where that is known.
         phase: for time-outs: connect, first_delta, idle or total.
         errors: for invalid output: `{"path": JSON Pointer, "message": str}` each.
+        value: what an extraction had reached when it failed, as plain JSON; None where that is nothing.
     """
 
-    code: ClassVar[str] = "internal"
-    retryable: ClassVar[bool] = False
+    code: str = "internal"
+    retryable: bool = False
     http_status: ClassVar[int] = 500
 
     def __init__(
@@ -102,6 +109,7 @@ class GatewayError(Exception):
         self.retry_after_ms = retry_after_ms
         self.phase = phase
         self.errors = errors
+        self.value: Any = None
 
 
 class ClientError(GatewayError):
@@ -262,8 +270,36 @@ class Internal(GatewayError):
     retryable = True
 
 
+class Ending(GatewayError):
+    """Raised to whoever waits for a value that will not come; its code stands in no frame."""
+
+
+class IncompleteExtraction(Ending, ProviderFailure):
+    """The model was cut off by its length limit; `value` is what it had written."""
+
+    code = "incomplete"
+
+
+class CancelledExtraction(Ending):
+    """Somebody cancelled the extraction."""
+
+    code = "cancelled"
+
+
+class Closed(Ending):
+    """This side stopped looking; the extraction may go on."""
+
+    code = "closed"
+
+
+class Disconnected(Ending):
+    """The server does not want this client back."""
+
+    code = "disconnected"
+
+
 def _leaves(error: type[GatewayError]) -> list[type[GatewayError]]:
-    children = error.__subclasses__()
+    children = [child for child in error.__subclasses__() if not issubclass(child, Ending)]
     return [leaf for child in children for leaf in _leaves(child)] if children else [error]
 
 

@@ -13,7 +13,7 @@ from gateway.core import messages
 from gateway.core.document import Position, View
 from gateway.core.extraction import Extraction
 from gateway.core.limits import Limits
-from gateway.core.showing import Shown, cursors
+from gateway.core.parts import Shown, cursors
 from gateway.errors import IdempotencyConflict
 from gateway.jobs import Job
 from gateway.judging import Judging

@@ -9,8 +9,8 @@ import msgspec
 from gateway.core import messages
 from gateway.core.document import Encoding, View
 from gateway.core.limits import Limits
+from gateway.core.parts import ENCODINGS, Shown
 from gateway.core.schema import Schema
-from gateway.core.showing import ENCODINGS, Shown
 from gateway.errors import BadRequest, Forbidden
 from gateway.ports import Mode, ProviderRequest
 from gateway.registry import DEFAULT_INSTRUCTIONS, Extractor, Registry
@@ -20,7 +20,7 @@ __all__ = ["Job", "Jobs", "shown_by", "view_of"]
 _WATCH_FIELDS = ("id", "encoding", "interval_ms", "progress", "reasoning", "grounding", "skeleton", "paths", "key")
 """What two requests with the same idempotency key may differ in."""
 
-_VIEW_WISHES = ("progress", "grounding", "paths")
+_VIEW_WISHES = ("grounding", "paths")
 _RUN_WISHES = ("retries", "busy", "cancel_after_ms", "channel")
 """Fields of PROTOCOL.md §3 that are not offered yet (§12)."""
 
@@ -52,7 +52,8 @@ def view_of(options: messages.Extract | messages.Watch) -> View:
     """
     _check_not_asked(options, _VIEW_WISHES)
     carries_state = Shown.VALUE in shown_by(options)
-    return View(Encoding(options.encoding) if carries_state else Encoding.SNAPSHOT, options.skeleton)
+    encoding = Encoding(options.encoding) if carries_state else Encoding.SNAPSHOT
+    return View(encoding, options.skeleton, options.progress)
 
 
 def shown_by(options: messages.Extract | messages.Watch) -> Shown:
@@ -107,6 +108,9 @@ class Jobs:
                 schema=schema.provider_schema,
                 schema_name=schema.name,
                 strict=schema.strict,
+                wrapper=schema.wrapper,
+                is_list=request.many,
+                members=schema.members,
                 mode=extractor.mode if request.mode is None else _mode(request.mode),
                 model=request.model or extractor.model or self._model,
                 params={} if request.params is None else msgspec.to_builtins(request.params),

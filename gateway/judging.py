@@ -32,7 +32,7 @@ class Judging:
         Args:
             tell: called when there are more items to show, which may be before this returns.
         """
-        items, end = self._extraction.items, self._extraction.text.end.chars
+        items, end = self._extraction.items, self._extraction.written_chars
         if self._thread is not None or items.judged == items.closed:
             return
         if end - self._start(items) <= _THREAD_CHARS:

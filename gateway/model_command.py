@@ -4,28 +4,63 @@ import argparse
 import sys
 from typing import Any
 
+from gateway.arguments import add_command
 from gateway.choice import local_model
 from gateway.models import InstallError, ModelFile, has_runtime, install, installed_model
+from gateway.printable import say
 from gateway.settings import Settings
 
 __all__ = ["add_model"]
 
 
+_EPILOG = """\
+examples:
+  gateway model install                      then: gateway serve --provider local
+  gateway model list --model-file other.gguf
+
+exit status:
+  0 done, 1 it could not be installed, 2 asked for wrongly
+
+environment:
+  GATEWAY_MODEL_FILE       the GGUF file that the provider local runs; none: the installed one
+  GATEWAY_MODEL_THREADS    its threads
+"""
+
+_INSTALL_EPILOG = """\
+exit status:
+  0 it is there, 1 it could not be installed
+"""
+
+_LIST_EPILOG = """\
+Each line: name, size, whether the provider local uses it, path, where it comes from; separated by tabs.
+"""
+
+
 def add_model(commands: Any) -> None:
     """Add the command to a parser's sub-commands."""
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         "model",
-        help="install and list models for this machine",
+        summary="install and list models for this machine",
         description="Models that run on this machine, without a key: any GGUF file, or a toy-sized one to try with.",
+        epilog=_EPILOG,
     )
     verbs = command.add_subparsers(required=True, metavar="VERB")
-    installing = verbs.add_parser(
+    installing = add_command(
+        verbs,
         "install",
-        help="install llama.cpp and SmolLM2-135M (150 MB)",
+        summary="install llama.cpp and SmolLM2-135M (150 MB)",
         description="Install llama.cpp and SmolLM2-135M into this environment, with uv or pip; what is there stays.",
+        epilog=_INSTALL_EPILOG,
     )
     installing.set_defaults(run=_install)
-    listing = verbs.add_parser("list", help="list what is there", description="List the models on this machine.")
+    listing = add_command(
+        verbs,
+        "list",
+        summary="list what is there",
+        description="List the models on this machine.",
+        epilog=_LIST_EPILOG,
+    )
     listing.add_argument(
         "--model-file", metavar="FILE", help="list this GGUF file too, as `gateway serve` would use it"
     )
@@ -35,13 +70,13 @@ def add_model(commands: Any) -> None:
 def _install(_: argparse.Namespace) -> int:
     try:
         for step in install():
-            _say(step)
+            say(f"gateway: {step}")
     except InstallError as error:
-        _say(f"could not install: {error}")
-        return 1
+        return say(f"gateway: could not install: {error}", 1)
     model = installed_model()
-    _say("no model file is there" if model is None else f"{model.name} is installed: {model.path}")
-    return int(model is None)
+    if model is None:
+        return say("gateway: no model file is there", 1)
+    return say(f"gateway: {model.name} is installed: {model.path}")
 
 
 def _list(parsed: argparse.Namespace) -> int:
@@ -51,16 +86,12 @@ def _list(parsed: argparse.Namespace) -> int:
     for model in {model.path: model for model in models}.values():
         sys.stdout.write(_line(model, is_used=model == used))
     if not models:
-        _say("no model is installed: run `gateway model install`")
+        say("gateway: no model is installed: run `gateway model install`")
     if not has_runtime():
-        _say("llama.cpp is not installed: run `gateway model install`")
+        say("gateway: llama.cpp is not installed: run `gateway model install`")
     return 0
 
 
 def _line(model: ModelFile, *, is_used: bool) -> str:
     use = "used by the provider local" if is_used else "not used"
     return f"{model.name}\t{model.size_bytes / 1e6:,.0f} MB\t{use}\t{model.path}\t{model.source}\n"
-
-
-def _say(line: str) -> None:
-    sys.stderr.write(f"gateway: {line}\n")

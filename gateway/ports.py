@@ -11,6 +11,8 @@ from typing import Any, Protocol, runtime_checkable
 
 import msgspec
 
+from gateway.core.union import Member
+
 __all__ = [
     "Delta",
     "Finish",
@@ -30,8 +32,11 @@ class Mode(StrEnum):
     """How the provider is asked for JSON (PROTOCOL.md §3)."""
 
     TOOLS = "tools"
+    FUNCTIONS = "functions"
     JSON_SCHEMA = "json_schema"
     JSON = "json"
+    MD_JSON = "md_json"
+    RESPONSES = "responses"
 
 
 # msgspec structs: one is made per delta, and a frozen dataclass costs five times as much (0.5 against 0.1 µs).
@@ -78,6 +83,9 @@ class ProviderRequest:
         schema: the JSON Schema in the form the provider is sent (strict when `strict`).
         schema_name: 1–64 characters of `[A-Za-z0-9_-]`, for the tool or response format.
         strict: whether `schema` fulfils the provider's rules for strict output.
+        wrapper: the only member of the object that `schema` asks for, where the value is that member's.
+        is_list: the value is a list, and each of several calls may be an item of it.
+        members: of a union of objects, where the value is one: in the mode `tools` each is a tool of its own.
         mode: how JSON is asked for.
         model: None means the provider's only or default model.
         params: `temperature`, `top_p`, `max_tokens`, `seed`, `stop`, each only where the client gave it.
@@ -87,6 +95,9 @@ class ProviderRequest:
     schema: Mapping[str, Any]
     schema_name: str = "extract"
     strict: bool = False
+    wrapper: str | None = None
+    is_list: bool = False
+    members: tuple[Member, ...] = ()
     mode: Mode = Mode.TOOLS
     model: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)

@@ -2,14 +2,14 @@
 
 import argparse
 import asyncio
-import json
 import os
 import sys
 from contextlib import aclosing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from gateway.arguments import UsageError, add_provider, given, imported
+from gateway.arguments import UsageError, add_command, add_mode, add_provider, given, named_extractor, read
 from gateway.choice import choose
 from gateway.core.extraction import Extraction, State
 from gateway.core.limits import Limits
@@ -17,7 +17,8 @@ from gateway.core.messages import Extract
 from gateway.core.schema import Schema
 from gateway.errors import GatewayError
 from gateway.jobs import Job, Jobs
-from gateway.ports import Mode, ProviderRequest, Text
+from gateway.ports import ProviderRequest, Text
+from gateway.printable import printable, say
 from gateway.providers.recorded import Recording, RecordingProvider
 from gateway.recordings import Conference
 from gateway.registry import Extractor, Registry
@@ -28,21 +29,35 @@ __all__ = ["add_record"]
 
 _NAME = "record"
 
+_EPILOG = """\
+examples:
+  gateway record minutes.txt --schema meetings:Meeting --output meeting-recording.json
+  gateway serve meetings:gateway --recording meeting-recording.json --speed 2
+
+exit status:
+  0 written, 1 failed, or written and what it plays is a failure, 2 asked for wrongly, 130 interrupted
+
+environment:
+  OPENAI_API_KEY, OPENAI_BASE_URL, GATEWAY_PROVIDER, GATEWAY_MODEL    who is asked
+"""
+
 
 def add_record(commands: Any) -> None:
     """Add the command to a parser's sub-commands."""
-    command = commands.add_parser(
+    command = add_command(
+        commands,
         "record",
-        help="record a model's answer, to be played again",
+        summary="record a model's answer, to be played again",
         description="Ask a model once and write its answer with its timing to a file, to be played to the same input.",
+        epilog=_EPILOG,
     )
-    command.add_argument("input", type=Path, help="the text to extract from")
+    command.add_argument("input", type=Path, help="the text to extract from, or - for stdin")
     command.add_argument(
         "--schema",
         metavar="FILE or module:attribute",
         help="a JSON Schema, or a pydantic model of yours (default: the conference example's)",
     )
-    command.add_argument("--mode", choices=[mode.value for mode in Mode], help="how the model is asked for JSON")
+    add_mode(command)
     command.add_argument("--output", "-o", type=Path, required=True, help="the recording to write")
     command.add_argument("--force", action="store_true", help="write over a file that is there")
     add_provider(command)
@@ -63,8 +78,7 @@ def _record(parsed: argparse.Namespace) -> int:
     fault = _fault(job, recording, cut, limits)
     _write(parsed.output, recording)
     ending = "" if fault is None else f", which plays a failure: {fault}"
-    sys.stderr.write(f"gateway: wrote {parsed.output}{ending}\n")
-    return int(fault is not None)
+    return say(f"gateway: wrote {parsed.output}{ending}", int(fault is not None))
 
 
 def _check_output(path: Path, *, may_replace: bool) -> None:
@@ -80,31 +94,27 @@ def _check_output(path: Path, *, may_replace: bool) -> None:
 
 
 def _job(parsed: argparse.Namespace, settings: Settings, limits: Limits) -> Job:
-    text = _read(parsed.input)
+    text = read(parsed.input)
     registry = Registry()
-    registry.add(Extractor(name=_NAME, schema=_schema(parsed.schema, limits)))
+    registry.add(_extractor(parsed.schema, limits))
     jobs = Jobs(registry, limits=limits, model=settings.model, has_inline_schemas=False)
     return jobs.job(Extract(id=_NAME, extractor=_NAME, input=text, mode=parsed.mode))
 
 
-def _schema(named: str | None, limits: Limits) -> Schema:
+def _extractor(named: str | None, limits: Limits) -> Extractor:
     if named is None:
-        return Schema.from_model(Conference)
-    if ":" in named and not Path(named).exists():
-        return Schema.from_model(imported(named))
-    try:
-        return Schema.from_json(json.loads(_read(Path(named))), limits=limits)
-    except ValueError as error:
-        raise UsageError(f"{named}: expected JSON: {error}") from None
+        return Extractor(name=_NAME, schema=Schema.from_model(Conference))
+    return replace(named_extractor(named, limits), name=_NAME)
 
 
 async def _ask(recorder: RecordingProvider, request: ProviderRequest) -> GatewayError | None:
     """Show the answer as it comes; return what cut it short."""
+    is_terminal = sys.stdout.isatty()
     try:
         async with aclosing(recorder.stream(request)) as deltas:
             async for delta in deltas:
                 if isinstance(delta, Text):
-                    sys.stdout.write(delta.text)
+                    sys.stdout.write(printable(delta.text) if is_terminal else delta.text)
                     sys.stdout.flush()
     except GatewayError as error:
         return error
@@ -134,15 +144,6 @@ def _outcome(extraction: Extraction, recording: Recording, cut: GatewayError | N
     if cut is not None and not extraction.is_whole:  # what follows a whole answer cannot spoil it
         return cut
     return extraction.close()
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"{path}: {in_words(error)}") from None
-    except UnicodeDecodeError:
-        raise UsageError(f"{path}: expected UTF-8 text") from None
 
 
 def _write(path: Path, recording: Recording) -> None:

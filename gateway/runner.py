@@ -12,8 +12,8 @@ from typing import Protocol, assert_never
 
 from gateway.core.extraction import Ending, Extraction, State
 from gateway.core.limits import Limits
+from gateway.core.parts import Shown
 from gateway.core.pointer import JsonValue
-from gateway.core.showing import Shown
 from gateway.errors import GatewayError, Internal, InvalidOutput, OverCapacity, ProviderTimeout, ShuttingDown
 from gateway.ports import Delta, Finish, Provider, ProviderRequest, Reasoning, Refusal, Text, Usage
 

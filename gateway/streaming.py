@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from functools import cached_property, partial
-from typing import Any, ClassVar, Generic, TypedDict, TypeVar
+from typing import Any, Generic, TypedDict, TypeVar
 
 from anyio.from_thread import start_blocking_portal
 from pydantic import TypeAdapter, ValidationError
@@ -12,10 +12,10 @@ from pydantic_core import to_json
 from gateway.core.document import Document
 from gateway.core.extraction import State
 from gateway.core.messages import Cancelled, Failed, Incomplete, Terminal
+from gateway.core.parts import Shown
 from gateway.core.sharing import SharedValue
-from gateway.core.showing import Shown
 from gateway.core.values import JsonValue
-from gateway.errors import ERRORS, GatewayError, Internal, ProviderFailure
+from gateway.errors import ERRORS, CancelledExtraction, GatewayError, IncompleteExtraction, Internal
 from gateway.hub import Audience
 from gateway.hydration import hydrated
 from gateway.ports import Mode
@@ -33,18 +33,6 @@ __all__ = [
 T = TypeVar("T")
 
 
-class IncompleteExtraction(ProviderFailure):
-    """The model was cut off by its length limit; the last partial is what it had written."""
-
-    code: ClassVar[str] = "incomplete"
-
-
-class CancelledExtraction(GatewayError):
-    """Somebody else cancelled the extraction."""
-
-    code: ClassVar[str] = "cancelled"
-
-
 class StreamOptions(TypedDict, total=False):
     """What may be said about an extraction in process; see `Gateway.stream`."""
 
@@ -53,6 +41,7 @@ class StreamOptions(TypedDict, total=False):
     mode: Mode | str | None
     params: Mapping[str, Any] | None
     interval: float
+    progress: bool
 
 
 class Partial(Generic[T]):
@@ -62,13 +51,24 @@ class Partial(Generic[T]):
         value: as plain JSON. Partials share what is equal in them, so copy it before you change it.
         rev: the document's revision (PROTOCOL.md §1).
         is_final: whether this is the validated value, the last partial.
+        progress: `{active, completed, reopened?, states?}` since the partial before (PROTOCOL.md §4), where it was
+            asked for.
     """
 
-    def __init__(self, value: JsonValue, rev: int, hydrate: Callable[[JsonValue], T], *, is_final: bool) -> None:
+    def __init__(
+        self,
+        value: JsonValue,
+        rev: int,
+        hydrate: Callable[[JsonValue], T],
+        *,
+        is_final: bool,
+        progress: Mapping[str, JsonValue] | None = None,
+    ) -> None:
         """Keep the value; the model is made when it is asked for."""
         self.value = value
         self.rev = rev
         self.is_final = is_final
+        self.progress = progress
         self._hydrate = hydrate
 
     def __repr__(self) -> str:
@@ -94,7 +94,12 @@ class _Listener:
 
 
 async def partials(
-    audience: Audience, annotation: Any, validated: Callable[[JsonValue], T], *, interval_ms: int
+    audience: Audience,
+    annotation: Any,
+    validated: Callable[[JsonValue], T],
+    *,
+    interval_ms: int,
+    has_progress: bool = False,
 ) -> AsyncGenerator[Partial[T]]:
     """Yield partials of a run until it ends; leaving early cancels it.
 
@@ -103,6 +108,7 @@ async def partials(
         annotation: the type of the value.
         validated: makes the instance of the final value.
         interval_ms: least time between two partials.
+        has_progress: whether partials tell how far the model is.
 
     Raises:
         GatewayError: the extraction failed, with the code of the failure; or it was cut off, or cancelled.
@@ -112,19 +118,25 @@ async def partials(
     listener = _Listener(interval_ms)
     audience.listen(listener)
     try:
-        is_ended = extraction.state.is_ended
-        while not is_ended:
-            await listener.news.wait()
+        while True:
+            if not (is_ended := extraction.state.is_ended):
+                await listener.news.wait()
             listener.news.clear()
-            is_ended = extraction.state.is_ended  # and not what it is when the caller comes back
-            if copy.catch_up():
+            rev = copy.rev if copy.has_been_seen else None
+            if not copy.catch_up():
+                if is_ended:
+                    break
+            else:
+                progress = extraction.document.progress_since(rev) if has_progress else None
                 is_final = extraction.state is State.COMPLETED
                 hydrate = validated if is_final else partial(hydrated, annotation)
-                yield Partial(copy.value, copy.rev, hydrate, is_final=is_final)
+                yield Partial(copy.value, copy.rev, hydrate, is_final=is_final, progress=progress)
     finally:
         audience.detach(listener)
         audience.run.cancel()
-    _raise_unless_completed(extraction.terminal)
+    if (failure := _failure(extraction.terminal)) is not None:
+        failure.value = copy.value
+        raise failure
 
 
 class _Copy:
@@ -134,6 +146,7 @@ class _Copy:
         self._document = document
         self._shared = SharedValue(document.value_copy())
         self.rev = document.rev
+        self.has_been_seen = False
 
     @property
     def value(self) -> JsonValue:
@@ -150,18 +163,21 @@ class _Copy:
         else:
             self._shared = SharedValue(document.value_copy())
         self.rev = document.rev
+        self.has_been_seen = True
         return True
 
 
-def _raise_unless_completed(terminal: Terminal | None) -> None:
+def _failure(terminal: Terminal | None) -> GatewayError | None:
+    """Return what to raise for an ending other than `completed`."""
     if isinstance(terminal, Incomplete):
-        raise IncompleteExtraction("the model was cut off by its length limit")
+        return IncompleteExtraction("the model was cut off by its length limit")
     if isinstance(terminal, Cancelled):
-        raise CancelledExtraction("the extraction was cancelled")
+        return CancelledExtraction("the extraction was cancelled")
     if isinstance(terminal, Failed):
         failure = terminal.error
         error = ERRORS.get(failure.code, Internal)
-        raise error(failure.message, phase=failure.phase or None, errors=tuple(failure.errors or ()))
+        return error(failure.message, phase=failure.phase or None, errors=tuple(failure.errors or ()))
+    return None
 
 
 def validated_by(annotation: Any) -> Callable[[JsonValue], Any]:

@@ -147,8 +147,8 @@ def test_an_extractor_that_cannot_be() -> None:
     gateway.extractor(name="a")(BaseModel)
     with pytest.raises(ValueError, match="'a' is registered already"):
         gateway.extractor(name="a")(BaseModel)
-    with pytest.raises(ValueError, match="'md_json' is not a valid Mode"):
-        gateway.extractor(name="b", mode="md_json")(BaseModel)
+    with pytest.raises(ValueError, match="'yaml' is not a valid Mode"):
+        gateway.extractor(name="b", mode="yaml")(BaseModel)
 
 
 async def test_closing_ends_what_runs_and_says_so() -> None:

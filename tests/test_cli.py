@@ -211,10 +211,53 @@ async def test_who_is_let_in_by_default_is_said_where_others_may_want_to(
     assert ("no web page may connect: set GATEWAY_ORIGINS" in lines[1]) is is_said
 
 
-def test_no_command_and_the_version(capsys: pytest.CaptureFixture[str]) -> None:
-    """The one is a question, the other an answer."""
-    for arguments, status, words in (([], 2, "COMMAND"), (["--version"], 0, f"gateway {__version__}")):
-        with pytest.raises(SystemExit) as ended:
-            main(arguments)
-        assert ended.value.code == status
-        assert words in "".join(capsys.readouterr())
+def test_no_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """The help goes to stderr, for nothing was done."""
+    status, (out, said) = main([]), capsys.readouterr()
+    assert (status, out) == (2, "")
+    assert {"serve", "extract", "record", "model", "doctor"} <= set(said.split())
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is an answer, and goes to stdout."""
+    with pytest.raises(SystemExit) as ended:
+        main(["--version"])
+    assert (ended.value.code, capsys.readouterr().out) == (0, f"gateway {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["paint"], "gateway: argument COMMAND: invalid choice: 'paint' (choose from "),
+        (["serve", "--prot", "1"], "gateway: unrecognized arguments: --prot; see gateway --help\n"),
+        (
+            ["extract", "x"],
+            "gateway: one of the arguments --extractor --schema is required; see gateway extract --help\n",
+        ),
+    ],
+)
+def test_a_command_line_that_cannot_be_read(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Status 2, and one line that says where to read on."""
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    line = capsys.readouterr().err
+    assert (ended.value.code, line.count("\n"), line[: len(said)]) == (2, 1, said)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [[], ["serve"], ["extract"], ["record"], ["model"], ["model", "install"], ["model", "list"], ["doctor"]],
+    ids=" ".join,
+)
+def test_each_command_has_a_page_of_help(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """One sentence on what it does, and what the shell is told; it fits a terminal of 120 columns."""
+    with pytest.raises(SystemExit) as ended:
+        main([*command, "--help"])
+    shown = capsys.readouterr().out
+    usage, sentence, *_ = shown.split("\n\n")
+    assert (ended.value.code, usage.startswith("usage: gateway"), sentence.endswith(".")) == (0, True, True)
+    assert "exit status:" in shown or command == ["model", "list"]
+    assert "environment:" in shown or command[:1] == ["model"]
+    assert max(map(len, shown.splitlines())) <= 120

@@ -124,7 +124,7 @@ async def test_no_hello_in_time() -> None:
         ({"type": "extract", "input": "x"}, "bad_request", "extractor"),
         ({"type": "extract", "schema": SCHEMA}, "bad_request", "input"),
         ({"type": "extract", **asked(encoding="rows")}, "bad_request", "encoding"),
-        ({"type": "extract", **asked(progress=True)}, "bad_request", "progress"),
+        ({"type": "extract", **asked(grounding=True)}, "bad_request", "grounding"),
         ({"type": "watch", "extraction": "unknown"}, "not_found", "extraction"),
         ({"type": "watch", "extraction": "x", "from": "later"}, "bad_request", "from"),
         ({"type": "watch", "extraction": "x", "paths": ["/a"]}, "bad_request", "paths"),

@@ -15,8 +15,8 @@ import pytest
 from gateway.core.document import Encoding, Position, View
 from gateway.core.extraction import State
 from gateway.core.limits import Limits
+from gateway.core.parts import Shown
 from gateway.core.schema import Schema
-from gateway.core.showing import Shown
 from gateway.errors import IdempotencyConflict, NotFound, OverCapacity
 from gateway.hub import Audience, Hub, Watch
 from gateway.jobs import Job

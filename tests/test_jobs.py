@@ -8,8 +8,8 @@ import pytest
 from gateway.core import frames, messages
 from gateway.core.document import Encoding, View
 from gateway.core.limits import Limits
+from gateway.core.parts import Shown
 from gateway.core.schema import Schema
-from gateway.core.showing import Shown
 from gateway.errors import BadRequest, Forbidden, GatewayError, NotFound, SchemaInvalid, SchemaTooComplex
 from gateway.jobs import Jobs, shown_by, view_of
 from gateway.ports import Mode
@@ -95,7 +95,7 @@ def test_many() -> None:
         ({"schema": SCHEMA, "messages": []}, BadRequest, "messages"),
         ({"schema": SCHEMA, "messages": [{"content": "x"}]}, BadRequest, "messages[0].role"),
         ({"schema": SCHEMA, "messages": [{"role": "user"}, {"role": 5}]}, BadRequest, "messages[1].role"),
-        ({"schema": SCHEMA, "input": "x", "mode": "md_json"}, BadRequest, "mode"),
+        ({"schema": SCHEMA, "input": "x", "mode": "yaml"}, BadRequest, "mode"),
         ({"schema": SCHEMA, "input": "x", "retries": 1}, BadRequest, "retries"),
         ({"schema": SCHEMA, "input": "x", "busy": "queue"}, BadRequest, "busy"),
         ({"schema": SCHEMA, "input": "x", "cancel_after_ms": 5}, BadRequest, "cancel_after_ms"),
@@ -160,7 +160,6 @@ def test_what_a_watch_shows(options: dict[str, Any], shown: Shown) -> None:
     "options",
     [
         {"encoding": ""},
-        {"progress": True},
         {"grounding": True},
         {"paths": ["/a"]},
     ],

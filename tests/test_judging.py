@@ -13,8 +13,8 @@ from pydantic import AfterValidator, BaseModel, field_validator
 
 from gateway.core.document import Encoding, Position, View
 from gateway.core.limits import Limits
+from gateway.core.parts import Shown
 from gateway.core.schema import Schema
-from gateway.core.showing import Shown
 from gateway.hub import Audience, Hub, Watch
 from gateway.jobs import Job
 from gateway.ports import Delta, Finish, Provider, ProviderRequest, Reasoning

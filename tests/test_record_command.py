@@ -124,7 +124,7 @@ def test_a_file_that_is_there_is_kept(capsys: pytest.CaptureFixture[str]) -> Non
         (["in.txt", "--schema", "in.txt"], 2, "in.txt: expected JSON"),
         (["in.txt", "--schema", "no_such_module:Thing"], 2, "no_such_module"),
         (["in.txt", "--schema", "own_models:Nothing"], 2, "Nothing"),
-        (["in.txt", "--schema", "wrong.json"], 1, "schema"),
+        (["in.txt", "--schema", "wrong.json"], 2, "wrong.json: expected a JSON Schema"),
         (["in.txt", "-o", "nowhere/out.json"], 2, "there is no folder nowhere"),
         (["in.txt", "-o", "."], 2, "expected a file to write, got a folder"),
         (["in.txt"], 1, "there is no recording for this text"),

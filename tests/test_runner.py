@@ -10,8 +10,8 @@ import pytest
 
 from gateway.core.extraction import Ending, Extraction, State
 from gateway.core.limits import Limits
+from gateway.core.parts import Shown
 from gateway.core.schema import Schema
-from gateway.core.showing import Shown
 from gateway.errors import GatewayError, OverCapacity, ProviderError, ProviderRateLimited
 from gateway.ports import Delta, Finish, Provider, ProviderRequest, Reasoning, Text, Usage
 from gateway.providers.scripted import Gate, ScriptedProvider, Step

@@ -102,6 +102,39 @@ async def test_what_did_not_change_is_shared() -> None:
     assert values[0]["people"][1]["name"] == "b"
 
 
+async def test_progress_where_it_is_asked_for() -> None:
+    """What became complete since the partial before; a partial that is the first tells all."""
+    script, events = gated(*PIECES)
+    gateway = gateway_with(*script)
+    told: list[Any] = []
+    async with gateway, aclosing(gateway.stream(Note, "text", interval=0, progress=True)) as partials:
+        for event in events:
+            event.set()
+            told.append((await anext(partials)).progress)
+        told += [partial.progress async for partial in partials]
+        assert [partial.progress async for partial in gateway.stream(Note, "text")][-1:] == [None]
+    assert told[:3] == [
+        {"active": "/people/0/name", "completed": []},
+        {"active": "/people/0/name", "completed": []},
+        {"active": "/people/0/age", "completed": ["/people/0/name"]},
+    ]
+    assert told[-1] == {"active": None, "completed": ["/note", "", "/people/0/age"]}
+
+
+async def test_a_loop_that_is_slow_sees_the_last_one() -> None:
+    """Also where the extraction ends while nobody asks."""
+    script, events = gated(*PIECES)
+    async with gateway_with(*script) as gateway, aclosing(gateway.stream(Note, "text", interval=0)) as partials:
+        events[0].set()
+        await anext(partials)
+        (run,) = gateway.hub.running()
+        for event in events:
+            event.set()
+        await gateway.tasks.close(patience_s=5)
+        assert run.extraction.state.is_ended
+        assert [partial.is_final async for partial in partials] == [True]
+
+
 async def test_leaving_the_loop_stops_the_model() -> None:
     """The provider's stream is closed, and nothing runs on."""
     script, events = gated(*PIECES)
@@ -116,20 +149,21 @@ async def test_leaving_the_loop_stops_the_model() -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "code"),
+    ("script", "code", "people"),
     [
-        (['{"people": "no"}', Finish("stop")], "invalid_output"),
-        (['{"people": [', Finish("length")], "incomplete"),
-        (['{"people": ['], "provider_error"),
+        (['{"people": "no"}', Finish("stop")], "invalid_output", "no"),
+        (['{"people": [', Finish("length")], "incomplete", []),
+        (['{"people": ['], "provider_error", []),
     ],
 )
-async def test_what_goes_wrong_is_raised_with_its_code(script: list[Any], code: str) -> None:
-    """After the partials that there were."""
+async def test_what_goes_wrong_is_raised_with_its_code(script: list[Any], code: str, people: Any) -> None:
+    """After the partials that there were, with the last of them."""
     gateway = gateway_with(*script)
     with pytest.raises(GatewayError) as raised:
         assert [partial.is_final async for partial in gateway.stream(Note, "text")] == [False]
     await gateway.close()
     assert raised.value.code == code
+    assert raised.value.value == {"people": people, "note": None, "kind": "plain"}
 
 
 async def test_a_wrong_option_is_refused_before_anything_runs() -> None:

@@ -13,6 +13,7 @@ from typing import NoReturn, cast
 from gateway.core.candidates import JSON_TYPES
 from gateway.core.limits import Limits
 from gateway.core.pointer import append, join
+from gateway.core.policies import KEYWORD, POLICY_FIELDS
 from gateway.core.subschemas import DEFINITIONS, IN_PLACE, MANY, MAPS, parts, resolve_reference
 from gateway.core.values import JsonObject, JsonValue, came
 from gateway.errors import SchemaInvalid, SchemaTooComplex
@@ -140,6 +141,7 @@ def _check_keywords(schema: JsonObject, place: str) -> None:
     _check_reference(schema, place)
     _check_type(schema, place)
     _check_enum(schema, place)
+    _check_policy(schema, place)
 
 
 def _check_reference(schema: JsonObject, place: str) -> None:
@@ -160,6 +162,17 @@ def _check_type(schema: JsonObject, place: str) -> None:
 def _check_enum(schema: JsonObject, place: str) -> None:
     if not isinstance(schema.get("enum", []), list):
         refuse(append(place, "enum"), f"expected an array of values, got {came(schema['enum'])}")
+
+
+def _check_policy(schema: JsonObject, place: str) -> None:
+    policy = schema.get(KEYWORD, {})
+    if not isinstance(policy, dict):
+        refuse(append(place, KEYWORD), f"expected an object of {', '.join(POLICY_FIELDS)}, got {came(policy)}")
+    for name, wish in policy.items():
+        if name not in POLICY_FIELDS:
+            refuse(append(place, KEYWORD), f"expected one of {', '.join(POLICY_FIELDS)}, got {came(name)}")
+        if not isinstance(wish, bool):
+            refuse(append(append(place, KEYWORD), name), f"expected true or false, got {came(wish)}")
 
 
 class _Count:

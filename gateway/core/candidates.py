@@ -52,6 +52,7 @@ _SHAPING = frozenset(
         "properties",
         "type",
         "unevaluatedProperties",
+        "x-stream",
     }
 )
 # An inline schema within its limits could ask for 2**300 candidates, or for 300 nodes in each.

@@ -17,8 +17,9 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.core.growing import GrowingValue, encoded_size, fresh
-from gateway.core.operations import APPEND, CLOSE, FILL, REMOVE, REPLACE, Operation, fold, plain
+from gateway.core.operations import APPEND, BEGIN, CLOSE, FILL, REMOVE, REPLACE, SILENT, Operation, fold, plain
 from gateway.core.pointer import JsonValue, append, unescape
+from gateway.core.progress import active_after, completed_in, completes, maximal, reopened_in
 
 __all__ = ["Document", "Encoding", "Position", "Update", "View"]
 
@@ -45,6 +46,7 @@ class View(NamedTuple):
 
     encoding: Encoding = Encoding.PATCH
     skeleton: bool = True
+    progress: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +108,9 @@ class Document:
         self._placeholders: dict[str, set[str]] = {}  # members of opened objects the model has not written yet
         self._is_unopened = True  # the root itself is a placeholder
         self._updates: dict[tuple[int, View], Update] = {}
+        self._last: Operation | None = None  # of all
+        self._has_states = False
+        self._states: dict[str, str] = {}  # of the places whose policy asks for it: `partial` or `complete`
 
     @property
     def value(self) -> JsonValue:
@@ -140,8 +145,9 @@ class Document:
         has_changed = False
         for operation in operations:
             taken.append(operation)
-            if operation.kind is CLOSE:
+            if operation.kind in SILENT:
                 self._open_bytes = 0  # only the innermost value grows: no string does any more
+                self._has_states |= operation.value is True
             else:
                 has_changed = True
                 self._apply(operation)
@@ -152,6 +158,10 @@ class Document:
         self.rev += 1
         if final:
             self.final_rev = self.rev
+            taken += [Operation(CLOSE, operation.pointer) for operation in taken if operation.kind is not REMOVE]
+        self._last = taken[-1] if taken else None
+        if self._has_states:
+            self._note_states(taken)
         self._tail.append(_Step(taken, self._written, self._open_bytes))
         self._trim()
         self._updates.clear()
@@ -179,7 +189,7 @@ class Document:
             byte counts; else a folded patch.
         """
         if since is None or not self._is_patch_smaller(view, since):
-            view, since = View(Encoding.SNAPSHOT, view.skeleton), -1  # one snapshot for all who get one
+            view, since = view._replace(encoding=Encoding.SNAPSHOT), -1  # one snapshot for all who get one
         update = self._updates.get((since, view))
         if update is None:
             self.encoded_updates += 1
@@ -197,11 +207,42 @@ class Document:
         """Return the folded operations from a revision that `can_fold_from` holds for."""
         return fold(self._operations_since(rev))
 
+    def progress_since(self, rev: int | None) -> dict[str, JsonValue]:
+        """Return how far the model is (PROTOCOL.md §4, `progress`).
+
+        Args:
+            rev: what became complete after that revision is named; None, or one that fell off the tail: the complete
+                places that stand in no complete place.
+        """
+        is_whole = self.rev == self.final_rev
+        active = None if is_whole else active_after(self._last)
+        told: dict[str, JsonValue] = {"active": active}
+        if rev is None or not self.can_fold_from(rev):
+            whole = maximal(self.value, active, self._placeholders) if self.rev else []
+            return told | {"completed": list(whole)} | self._states_of(self._states)
+        steps = self._steps_since(rev)
+        operations = list(chain.from_iterable(steps))
+        told["completed"] = list(completed_in(operations))
+        if reopened := reopened_in(chain.from_iterable(steps[:-1] if is_whole else steps)):
+            told["reopened"] = list(reopened)
+        return told | self._states_of(operation.pointer for operation in operations)
+
     def plain_value(self) -> JsonValue:
         """Return a copy of the value without what the model has not written."""
         if self._is_unopened:
             return None
         return self._plain(self._growing.value, "")
+
+    def _states_of(self, pointers: Iterable[str]) -> dict[str, JsonValue]:
+        found: JsonValue = {pointer: self._states[pointer] for pointer in pointers if pointer in self._states}
+        return {"states": found} if found else {}
+
+    def _note_states(self, operations: Iterable[Operation]) -> None:
+        for operation in operations:
+            if operation.kind is BEGIN and operation.value:
+                self._states[operation.pointer] = "partial"
+            elif self._states and operation.pointer in self._states and completes(operation):
+                self._states[operation.pointer] = "complete"
 
     def _apply(self, operation: Operation) -> None:
         kind, pointer, value = operation.kind, operation.pointer, operation.value
@@ -267,17 +308,25 @@ class Document:
     def _snapshot(self, view: View) -> Update:
         value = self.value if view.skeleton else self.plain_value()
         epoch, encoded = _encode(self.epoch).decode(), _encode(value).decode()
-        return self._finished("snapshot", f'"epoch":{epoch},"rev":{self.rev},"value":{encoded}')
+        told = self._told(None) if view.progress else ""
+        return self._finished("snapshot", f'"epoch":{epoch},"rev":{self.rev},"value":{encoded}{told}')
 
     def _patch(self, view: View, since: int) -> Update:
         operations = self._operations_since(since)
         folded = fold(operations if view.skeleton else map(plain, operations))
         wire = [self._wire(operation, view.encoding) for operation in folded]
-        return self._finished("patch", f'"from":{since},"rev":{self.rev},"ops":{_encode(wire).decode()}')
+        told = self._told(since) if view.progress else ""
+        return self._finished("patch", f'"from":{since},"rev":{self.rev},"ops":{_encode(wire).decode()}{told}')
+
+    def _told(self, since: int | None) -> str:
+        return f',"progress":{_encode(self.progress_since(since)).decode()}'
 
     def _operations_since(self, rev: int) -> Iterator[Operation]:
-        steps = reversed(list(islice(reversed(self._tail), self.rev - rev)))  # from the right: the tail may be long
-        return chain.from_iterable(step.operations for step in steps)
+        return chain.from_iterable(self._steps_since(rev))
+
+    def _steps_since(self, rev: int) -> list[Sequence[Operation]]:
+        steps = list(islice(reversed(self._tail), self.rev - rev))  # from the right: the tail may be long
+        return [step.operations for step in reversed(steps)]
 
     def _wire(self, operation: Operation, encoding: Encoding) -> dict[str, JsonValue]:
         """Return the operation as it is sent (RFC 6902, and `append`)."""

@@ -130,7 +130,7 @@ class Extraction:
 
     Attributes:
         document: what watchers see.
-        text: what the model wrote, as it wrote it.
+        text: what the model wrote, as it wrote it; nothing where the schema redacts anything.
         reasoning: what it thought aloud.
         items: those of the value's lists that have closed.
         state: see `State`.
@@ -165,6 +165,11 @@ class Extraction:
         """Whether the model has closed the root."""
         return self._parser.is_closed
 
+    @property
+    def written_chars(self) -> int:
+        """How much the model has written."""
+        return self._counts.output_chars
+
     def start(self, now_s: float) -> None:
         """Say that the provider is being called."""
         self._move(State.RUNNING)
@@ -183,7 +188,8 @@ class Extraction:
         if self._clocks.first_delta_s is None:
             self._clocks.first_delta_s = now_s
         self._counts.output_chars += len(text)
-        self.text.feed(text)
+        if not self._schema.shape.has_redactions:
+            self.text.feed(text)
         if len(text) <= _STEP_CHARS:
             return self._step(text)
         has_changed = False
@@ -193,7 +199,8 @@ class Extraction:
 
     def think(self, text: str) -> None:
         """Take a piece of the model's reasoning, which is never part of the value."""
-        self.reasoning.feed(text)
+        if not self._schema.shape.has_redactions:
+            self.reasoning.feed(text)
 
     def drop_history(self) -> None:
         """Keep of an ended extraction only its value: no steps, no text, and of the items where they were."""

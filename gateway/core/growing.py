@@ -13,6 +13,7 @@ __all__ = ["GrowingValue", "encoded_size", "fresh"]
 
 _encode = msgspec.json.encode
 _KINDS = frozenset({"add", "fill", "replace", "remove"})
+_SILENT = frozenset({"close", "begin"})
 
 
 def encoded_size(value: JsonValue) -> int:
@@ -54,14 +55,14 @@ class GrowingValue:
         return self._root
 
     def apply(self, kind: str, pointer: str, value: JsonValue = None) -> None:
-        """Change the value by one operation (`add fill replace append remove close`).
+        """Change the value by one operation (`add fill replace append remove close begin`).
 
         Raises:
             LookupError, TypeError, ValueError: there is no such place for such an operation; nothing has changed.
         """
         if kind == "append":
             self._append(pointer, value)
-        elif kind != "close":
+        elif kind not in _SILENT:
             if kind not in _KINDS:
                 raise ValueError(f"no such operation: {kind!r}")
             self._join()

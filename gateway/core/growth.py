@@ -1,32 +1,23 @@
 """What the schema makes of the parser's operations before anyone sees them (PROTOCOL.md §4, "Partial value").
 
 1. An opened object shows its skeleton, and the first growth of a placeholder is `fill`.
-2. A string that the schema restricts to given words is not visible before its closing quote.
+2. What is held is shown at once and whole: a string that may only be one of a few, what a policy holds, an object of a
+   discriminated union until its discriminator is complete, a member that only some objects of a union have until it
+   is clear which one this is. What closes is shown at the latest then.
 3. A wrapper that the provider was asked for, and the client was not, is taken off the pointers.
+4. What is not held is shown in the step it came in.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 
-from gateway.core.operations import ADD, APPEND, CLOSE, FILL, Kind, Operation
-from gateway.core.pointer import JsonValue, unescape
+from gateway.core.candidates import value_types
+from gateway.core.holding import Hold, Open
+from gateway.core.operations import ADD, BEGIN, CLOSE, FILL, REPLACE, Kind, Operation
+from gateway.core.pointer import unescape
+from gateway.core.redaction import Redaction
 from gateway.core.schema import ANY, Shape
 
 __all__ = ["Growth"]
-
-
-class _Open:
-    """An open container: its shape, and the members that are still placeholders."""
-
-    __slots__ = ("placeholders", "shape")
-
-    def __init__(self, shape: Shape, opened: JsonValue) -> None:
-        self.shape = shape
-        self.placeholders = set(opened) if isinstance(opened, dict) else None
-
-    def child(self, token: str) -> Shape:
-        if self.placeholders is None:
-            return self.shape.item(int(token))
-        return self.shape.member(unescape(token))
 
 
 class Growth:
@@ -35,15 +26,19 @@ class Growth:
     Args:
         shape: of the root value.
         wrapper: the only member of the object the provider was asked for, where the value is that member's.
+        redaction: of the same shape; None where there is none.
     """
 
-    def __init__(self, shape: Shape, wrapper: str | None = None) -> None:
+    def __init__(self, shape: Shape, wrapper: str | None = None, redaction: Redaction | None = None) -> None:
         """Begin with nothing open."""
         self._shape = shape
+        self._redaction = redaction or Redaction(shape)
         self._prefix = None if wrapper is None else f"/{wrapper}"
         self._root: Operation | None = None  # the opened root, until it is clear whether it is the wrapper
-        self._open: dict[str, _Open] = {}
-        self._held: dict[str, list[str]] = {}  # the text so far of a string that is not visible yet, by pointer
+        self._open: dict[str, Open] = {}
+        self._hold: Hold | None = None
+        self._has_policies = shape.has_policies or self._redaction.is_needed
+        self._has_waiting = False  # or has had
 
     @property
     def is_wrapped(self) -> bool:
@@ -53,19 +48,36 @@ class Growth:
     def shaped(self, operations: Iterable[Operation]) -> Iterator[Operation]:
         """Yield the operations as the watchers are shown them, in the same order, one by one."""
         for operation in operations if self._prefix is None else self._unwrapped(operations):
-            kind, pointer = operation.kind, operation.pointer
-            held = self._held.get(pointer)
-            if kind is APPEND and held is not None:
-                held.append(str(operation.value))
-            elif kind is CLOSE:
-                self._open.pop(pointer, None)
-                if held is not None:
-                    yield self._revealed(pointer)
-                yield operation
-            elif kind is not ADD:
-                yield operation
-            elif (shown := self._added(operation)) is not None:
+            shown = self._plainly(operation)
+            if shown is None:
+                yield from self._taken(operation)
+            else:
                 yield shown
+
+    def _plainly(self, operation: Operation) -> Operation | None:
+        """Return what is shown of an operation where nothing has to be held or has been; None where it may have.
+
+        It says the same as `_taken`, without a generator for each operation: 0.5 µs of a delta's 4.
+        """
+        kind, pointer = operation.kind, operation.pointer
+        if self._hold is not None or self._has_waiting or self._has_policies:
+            return None
+        if kind is CLOSE:
+            self._open.pop(pointer, None)
+        if kind is not ADD:
+            return operation
+        container, token = self._place(pointer)
+        if container is not None and container.shape.is_choice:
+            return None
+        value = operation.value
+        if not (operation.opened or isinstance(value, str)):
+            return self._shown(operation, container, token)
+        shape = self._shape_of(container, token)
+        return (
+            None
+            if self._is_held(operation, container, token, shape)
+            else self._shown(operation, container, token, shape)
+        )
 
     def _unwrapped(self, operations: Iterable[Operation]) -> Iterator[Operation]:
         for operation in operations:
@@ -94,39 +106,152 @@ class Growth:
             yield self._root
         yield operation
 
-    def _added(self, operation: Operation) -> Operation | None:
-        """Return what something new is shown as, or None where it is held."""
-        pointer = operation.pointer
+    def _taken(self, operation: Operation) -> Iterator[Operation]:
+        hold = self._hold
+        if hold is not None:
+            if hold.take(operation):
+                self._hold = None
+                yield from self._released(hold)
+        elif operation.kind is ADD:
+            yield from self._added(operation)
+        elif self._has_waiting and (container := self._waiting_in(operation)) is not None:
+            container.waiting.append(operation)
+        elif operation.kind is CLOSE:
+            yield from self._closed(operation)
+        elif operation.kind is REPLACE and self._redaction.is_needed:
+            yield self._replaced(operation)
+        else:
+            yield operation
+
+    def _replaced(self, operation: Operation) -> Operation:
+        """Return a duplicate key's value as it is shown."""
+        container, token = self._place(operation.pointer)
+        shape = self._shape_of(container, token)
+        is_covered = self._is_covered(container, token, shape)
+        value = self._redaction.value(shape, operation.pointer, operation.value, inherited=is_covered)
+        return Operation(REPLACE, operation.pointer, value)
+
+    def _waiting_in(self, operation: Operation) -> Open | None:
+        """Return the object in which the place of an operation waits for its variant, where it does."""
+        container, _ = self._place(operation.pointer)
+        waiting = [] if container is None else container.waiting
+        return container if any(held.pointer == operation.pointer for held in waiting) else None
+
+    def _added(self, operation: Operation) -> Iterator[Operation]:
+        """Show something new, or begin to hold it."""
+        pointer, value = operation.pointer, operation.value
         container, token = self._place(pointer)
+        if container is not None and token is not None and container.shape.is_choice and not container.is_settled:
+            is_waiting = yield from self._narrowed(container, operation, unescape(token))
+            if is_waiting:
+                return
+        if not (operation.opened or isinstance(value, str) or self._has_policies):
+            yield self._shown(operation, container, token)
+            return
+        shape = self._shape_of(container, token)
+        if shape.policy.state:
+            yield Operation(BEGIN, pointer, True)
+        if self._is_held(operation, container, token, shape):
+            self._hold = Hold(operation, shape)
+            yield from () if shape.policy.state else (Operation(BEGIN, pointer),)
+        else:
+            yield self._shown(operation, container, token, shape)
+
+    def _narrowed(self, container: Open, operation: Operation, key: str) -> Generator[Operation, None, bool]:
+        """Learn from a member which object of a union this is; it waits where that is open and only some have it."""
+        container.shape = container.shape.narrowed(key, value_types(operation.value))
+        if not container.shape.is_choice:
+            yield from self._no_longer_waiting(container)
+            return False
+        if container.choice.declares(key) is not None:
+            return False
+        yield Operation(BEGIN, operation.pointer)
+        self._has_waiting = True
+        if operation.opened or isinstance(operation.value, str):
+            self._hold = Hold(operation, ANY, container)
+        else:
+            container.waiting.append(operation)
+        return True
+
+    def _closed(self, operation: Operation) -> Iterator[Operation]:
+        container = self._open.get(operation.pointer)
+        if container is not None:
+            container.is_settled = True
+            yield from self._no_longer_waiting(container)
+            del self._open[operation.pointer]
+        yield operation
+
+    def _no_longer_waiting(self, container: Open) -> Iterator[Operation]:
+        waiting, container.waiting = container.waiting, []
+        for operation in waiting:
+            yield from self._taken(operation)
+
+    def _released(self, hold: Hold) -> Iterator[Operation]:
+        """Show what was held, or let it wait on in its object."""
+        if hold.owner is not None:
+            hold.owner.waiting += hold.operations
+            return
+        first, *rest = hold.operations
+        container, token = self._place(hold.pointer)
+        if isinstance(first.value, str) and not first.opened:
+            text = "".join(str(operation.value) for operation in hold.operations if operation.kind is not CLOSE)
+            first, rest = Operation(ADD, first.pointer, text), hold.operations[-1:]
+        yield self._shown(first, container, token, hold.shape, hold.choice)
+        for operation in rest:
+            yield from self._taken(operation)
+
+    def _is_covered(self, container: Open | None, token: str | None, shape: Shape) -> bool:
+        if container is None or token is None:
+            return self._redaction.covers(shape, inherited=False)
+        return container.covers(token, self._redaction)
+
+    def _is_held(self, operation: Operation, container: Open | None, token: str | None, shape: Shape) -> bool:
         value = operation.value
+        if not operation.opened:
+            is_restricted = shape.held or shape.policy.hold
+            is_covered = self._redaction.is_needed and self._is_covered(container, token, shape)
+            return isinstance(value, str) and (is_restricted or is_covered)
+        if shape.policy.hold:
+            return True
+        if not isinstance(value, dict):
+            return False
+        return (shape.is_choice and shape.discriminator is not None) or (self._has_policies and bool(shape.awaited))
+
+    def _shown(
+        self,
+        operation: Operation,
+        container: Open | None,
+        token: str | None,
+        shape: Shape = ANY,
+        choice: Shape | None = None,
+    ) -> Operation:
+        """Return what something new is shown as."""
+        value = operation.value
+        is_covered = self._redaction.is_needed and self._is_covered(container, token, shape)
         if operation.opened:
-            shape = self._shape_of(container, token)
             value = shape.opened(isinstance(value, list))
-            self._open[pointer] = _Open(shape, value)
-        elif isinstance(value, str) and self._shape_of(container, token).held:
-            self._held[pointer] = [value]
-            return None
+            self._open[operation.pointer] = Open(shape, value, choice=choice or shape, is_covered=is_covered)
+        elif is_covered:
+            value = self._redaction.leaf(operation.pointer, value)
         kind = _kind(container, token)
-        return operation if kind is ADD and not operation.opened else Operation(kind, pointer, value, operation.opened)
+        if kind is ADD and value is operation.value:
+            return operation
+        return Operation(kind, operation.pointer, value, operation.opened)
 
-    def _revealed(self, pointer: str) -> Operation:
-        """Return the appearance of a string that was held."""
-        return Operation(_kind(*self._place(pointer)), pointer, "".join(self._held.pop(pointer)))
-
-    def _place(self, pointer: str) -> tuple[_Open | None, str | None]:
+    def _place(self, pointer: str) -> tuple[Open | None, str | None]:
         """Return the open container a pointer leads into, where there is one, and the last token; the root has none."""
         if not pointer:
             return None, None
         head, _, token = pointer.rpartition("/")
         return self._open.get(head), token
 
-    def _shape_of(self, container: _Open | None, token: str | None) -> Shape:
+    def _shape_of(self, container: Open | None, token: str | None) -> Shape:
         if token is None:
             return self._shape
         return ANY if container is None else container.child(token)
 
 
-def _kind(container: _Open | None, token: str | None) -> Kind:
+def _kind(container: Open | None, token: str | None) -> Kind:
     """Tell whether something new fills a placeholder, which can be done once, or is added."""
     if token is None:
         return FILL

@@ -9,7 +9,7 @@ from typing import Any, Union
 
 from pydantic import PydanticUserError, TypeAdapter
 
-from gateway.core.annotations import item_types
+from gateway.core.item_types import item_types
 from gateway.core.pointer import split
 from gateway.core.shape import Shape
 from gateway.core.strict import declared_form

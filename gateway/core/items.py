@@ -3,7 +3,8 @@
 1. Items are numbered from 0 in the order they close; the items of one list close in the order of their indices.
 2. A list inside another list is part of an item. A duplicate key's lists come again, under the keys they had.
 3. An item is judged and encoded once for all who see it, and only after somebody asked.
-4. Nothing is kept of an item that nobody asked for but a reference to the parser's own value, and its revision.
+4. What is redacted is so here too, and an error does not quote it.
+5. Nothing is kept of an item that nobody asked for but a reference to the parser's own value, and its revision.
 """
 
 from array import array
@@ -12,8 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 
 import msgspec
 
-from gateway.core.operations import APPEND, CLOSE, REMOVE, Operation
-from gateway.core.pointer import JsonValue, append, resolve
+from gateway.core.operations import APPEND, BEGIN, CLOSE, REMOVE, Operation
+from gateway.core.pointer import JsonValue, append, resolve, split
+from gateway.core.redaction import Redaction
 from gateway.core.schema import Schema
 from gateway.errors import InvalidOutput
 
@@ -22,6 +24,7 @@ __all__ = ["Items"]
 _encode = msgspec.json.encode
 
 _VALID = ',"valid":true}'
+_UNQUOTED = "does not fit the schema"
 _NOT_JUDGED = [{"path": "", "message": "the item could not be judged"}]
 
 
@@ -51,6 +54,7 @@ class Items:
     def __init__(self, schema: Schema | None, runs: Iterable[_Run] = ()) -> None:
         """Begin with none, or with those of another one."""
         self._schema = schema
+        self._redaction = None if schema is None else Redaction(schema.shape)
         self._runs = list(runs)
         self.closed = sum(len(run.revs) for run in self._runs)
         self._list: str | None = None  # the outermost list that is open
@@ -151,16 +155,35 @@ class Items:
         try:
             value = item if self._schema is None else self._schema.item(run.path, index).validate(item)
         except InvalidOutput as fault:
-            return _invalid(item, list(fault.errors))
+            return _invalid(self._shown(run, index, item), self._told(list(fault.errors)))
         except Exception:  # noqa: BLE001 - an application's validator may fail; the whole value's judgement says so
-            return _invalid(item, _NOT_JUDGED)
-        return f'"value":{_text(value)}{_VALID}'
+            return _invalid(self._shown(run, index, item), _NOT_JUDGED)
+        return f'"value":{_text(self._shown(run, index, value))}{_VALID}'
+
+    def _shown(self, run: _Run, index: int, item: JsonValue) -> JsonValue:
+        """Return an item as it may be shown."""
+        redaction = self._redaction
+        if redaction is None or not redaction.is_needed or self._schema is None:
+            return item
+        shape = self._schema.shape
+        is_covered = redaction.covers(shape, inherited=False)
+        for token in split(run.path):
+            shape = shape.member(token)
+            is_covered = redaction.covers(shape, inherited=is_covered)
+        return redaction.value(shape.item(index), append(run.path, index), item, inherited=is_covered)
+
+    def _told(self, errors: list[dict[str, str]]) -> list[dict[str, str]]:
+        """Return errors as they may be told: a message quotes what came."""
+        if self._redaction is None or not self._redaction.is_needed:
+            return errors
+        return [{**error, "message": _UNQUOTED} for error in errors]
 
 
 def _is_end_of_value(operation: Operation) -> bool:
     """Tell whether a value is complete with this: a number or literal when it appears, anything else when it closes."""
     kind = operation.kind
-    return kind is CLOSE or not (kind is REMOVE or operation.opened or isinstance(operation.value, str | dict | list))
+    is_leaf = not (operation.opened or isinstance(operation.value, str | dict | list))
+    return kind is CLOSE or (is_leaf and kind is not REMOVE and kind is not BEGIN)
 
 
 def _invalid(item: JsonValue, errors: list[dict[str, str]]) -> str:

@@ -13,7 +13,21 @@ import msgspec
 from gateway.core.growing import GrowingValue, fresh
 from gateway.core.pointer import JsonValue, escape
 
-__all__ = ["ADD", "APPEND", "CLOSE", "FILL", "REMOVE", "REPLACE", "Kind", "Operation", "difference", "fold", "plain"]
+__all__ = [
+    "ADD",
+    "APPEND",
+    "BEGIN",
+    "CLOSE",
+    "FILL",
+    "REMOVE",
+    "REPLACE",
+    "SILENT",
+    "Kind",
+    "Operation",
+    "difference",
+    "fold",
+    "plain",
+]
 
 
 class Kind(StrEnum):
@@ -31,9 +45,15 @@ class Kind(StrEnum):
     """Nothing stands here any more."""
     CLOSE = "close"
     """The model will not write here again; the value did not change."""
+    BEGIN = "begin"
+    """The model writes here, and nothing is shown yet; the value did not change. `value`: whether a policy asks for it.
+    """
 
 
-ADD, FILL, REPLACE, APPEND, REMOVE, CLOSE = Kind
+ADD, FILL, REPLACE, APPEND, REMOVE, CLOSE, BEGIN = Kind
+
+SILENT = frozenset({CLOSE, BEGIN})
+"""What does not change the value."""
 
 
 # A msgspec struct: several are made per delta, and a frozen dataclass costs five times as much (0.5 against 0.1 µs).
@@ -65,7 +85,7 @@ def fold(operations: Iterable[Operation]) -> list[Operation]:
     """Return the fewest operations with the same effect, at most one per pointer, in order.
 
     Growth of something that appeared in this run becomes part of its appearance; growths of one string become one;
-    `close` changes no value and is left out. Cost: proportional to the run, not to the value.
+    what changes no value is left out. Cost: proportional to the run, not to the value.
     """
     folding = _Folding()
     for operation in operations:
@@ -84,7 +104,7 @@ class _Folding:
 
     def take(self, operation: Operation) -> None:
         kind, pointer = operation.kind, operation.pointer
-        if kind is CLOSE:
+        if kind in SILENT:
             return
         holder = self._holder(pointer)
         if holder is not None and (holder.pointer != pointer or kind is APPEND):

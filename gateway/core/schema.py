@@ -4,7 +4,6 @@ A schema comes from a pydantic model, which is trusted, or from an inline JSON S
 PROTOCOL.md §10). A provider is only ever asked for an object; any other value is asked for inside a wrapper.
 """
 
-import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +14,7 @@ from gateway.core.item_schema import ItemSchema, ItemSchemas
 from gateway.core.limits import Limits
 from gateway.core.shape import ANY, Shape
 from gateway.core.strict import declared_form, strict_form
+from gateway.core.union import Member, members_of, tool_name
 from gateway.core.validation import InlineValidator, ItemsValidator, ModelValidator, Validator
 from gateway.core.values import JsonObject, JsonValue
 
@@ -35,6 +35,7 @@ class Schema:
         strict: `provider_schema` keeps the rules for strict output.
         wrapper: the only member of the object a provider is asked for, where the value is that member's:
             `items` for a list that `many` made, `value` for anything else that is not an object, else None.
+        members: where the value is one of several objects, each of them.
     """
 
     name: str
@@ -43,6 +44,7 @@ class Schema:
     provider_schema: JsonObject
     strict: bool
     wrapper: str | None
+    members: tuple[Member, ...]
     _root: JsonObject  # what references resolve against
     _described: JsonObject  # the schema of the value: the root, or an array around it
     _validator: Validator
@@ -108,6 +110,7 @@ class Schema:
             provider_schema=provider_schema,
             strict=strict,
             wrapper="items",
+            members=(),
             _root=self._root,
             _described=array,
             _validator=ItemsValidator(self._validator),
@@ -123,12 +126,13 @@ def _made(
     asked: JsonObject = {"type": "object", **root} if shape.may_be_anything else root
     provider_schema, strict = _asked(root, asked, wrapper)
     return Schema(
-        name=re.sub(r"[^A-Za-z0-9_-]+", "_", name)[:_NAME_CHARS] or "extract",
+        name=tool_name(name) or "extract",
         json_schema=root,
         shape=shape,
         provider_schema=provider_schema,
         strict=strict,
         wrapper=wrapper,
+        members=() if wrapper is None else members_of(root),
         _root=root,
         _described=root,
         _validator=validator,

@@ -12,6 +12,7 @@ from functools import partial
 from typing import TypeAlias
 
 from gateway.core.candidates import ANYTHING, Candidate, candidates_of, conjunction, declared_default, types_of
+from gateway.core.discriminators import Discriminator, discriminator_of
 from gateway.core.members import (
     declared_keys,
     is_required,
@@ -21,6 +22,7 @@ from gateway.core.members import (
     other_schemas,
     prefix_count,
 )
+from gateway.core.policies import KEYWORD, policy_of
 from gateway.core.values import JsonObject, JsonValue
 
 __all__ = ["ANY", "Shape"]
@@ -35,10 +37,13 @@ _Key: TypeAlias = tuple[object, ...]
 class _Schema:
     """The whole schema: what references resolve against, and the shapes made so far."""
 
-    __slots__ = ("root", "shapes")
+    __slots__ = ("has_policies", "has_redactions", "root", "shapes")
 
     def __init__(self, root: JsonValue) -> None:
         self.root = root
+        text = json.dumps(root)
+        self.has_policies = f'"{KEYWORD}"' in text
+        self.has_redactions = self.has_policies and '"redact": true' in text
         self.shapes: dict[_Key, Shape] = {}
 
     def shape(self, candidates: tuple[Candidate, ...], default: list[JsonValue]) -> "Shape":
@@ -58,20 +63,27 @@ class Shape:
         nullable: null is permitted here.
         candidates: the ways to satisfy the schema here.
         default: the declared default as a list of one, or an empty list.
+        policy: how the value here asks to be shown.
+        is_choice: an object here may be one of several.
     """
 
     __slots__ = (
+        "_awaited",
         "_declared",
         "_defaulted",
+        "_discriminator",
         "_items",
         "_members",
+        "_narrowings",
         "_rest",
         "_schema",
         "_skeleton",
         "candidates",
         "default",
         "held",
+        "is_choice",
         "nullable",
+        "policy",
     )
 
     def __init__(self, schema: _Schema, candidates: tuple[Candidate, ...], default: list[JsonValue]) -> None:
@@ -85,6 +97,11 @@ class Shape:
         self._items: tuple[Shape, ...] | None = None
         self._rest: Shape | None = None
         self._skeleton: Callable[[], JsonObject] | None = None
+        self._awaited: frozenset[str] | None = None
+        self._discriminator: Discriminator | None = None
+        self._narrowings: dict[tuple[str, frozenset[str]], Shape] = {}
+        self.policy = policy_of(candidates)
+        self.is_choice = len(self._objects()) > 1
         self.held = any(map(is_restricted_string, candidates))
         self.nullable = "null" in types_of(candidates)
 
@@ -105,6 +122,59 @@ class Shape:
     def is_object(self) -> bool:
         """Whether an object, and nothing else, is permitted here, without a choice between several."""
         return len(self.candidates) == 1 and types_of(self.candidates) == {"object"}
+
+    @property
+    def has_policies(self) -> bool:
+        """Whether any place of the whole value has a policy."""
+        return self._schema.has_policies
+
+    @property
+    def has_redactions(self) -> bool:
+        """Whether any of those policies asks for redaction."""
+        return self._schema.has_redactions
+
+    @property
+    def awaited(self) -> frozenset[str]:
+        """The members that an object here is held for."""
+        if self._awaited is None:
+            declared = {key for candidate in self._objects() for key in declared_keys(candidate)}
+            self._awaited = frozenset(key for key in declared if self.member(key).policy.hold_parent)
+        return self._awaited
+
+    @property
+    def discriminator(self) -> str | None:
+        """The member whose value tells which of several objects this is, where each declares its own values for it."""
+        if self._discriminator is None:
+            self._discriminator = discriminator_of(self._schema.root, self._objects())
+        return self._discriminator.key
+
+    def discriminated(self, value: JsonValue) -> "Shape":
+        """Return the shape of the object whose discriminator has this value; this one where none has it."""
+        if self.discriminator is None or self._discriminator is None:
+            return self
+        chosen = self._discriminator.choice(value)
+        return self if chosen is None else self._schema.shape((chosen,), [])
+
+    def declares(self, key: str) -> bool | None:
+        """Tell whether every object there may be here declares a member; None where only some do."""
+        declaring = [key in declared_keys(candidate) for candidate in self._objects()]
+        return declaring[0] if len(set(declaring)) == 1 else None
+
+    def narrowed(self, key: str, types: frozenset[str]) -> "Shape":
+        """Return the shape that is left where a member of these types is there; this one where none would be.
+
+        An object that does not declare a member that others declare is none that has it.
+        """
+        known = self._narrowings.get((key, types))
+        if known is None:
+            if self.declares(key) is False:
+                return self
+            objects = self._objects()
+            fitting = [candidate for candidate in objects if self._fits(candidate, key, types)]
+            narrows = 0 < len(fitting) < len(objects)
+            known = self._schema.shape(tuple(fitting), []) if narrows else self
+            self._narrowings[key, types] = known
+        return known
 
     @property
     def may_be_anything(self) -> bool:
@@ -187,6 +257,11 @@ class Shape:
                 ]
             case _:
                 return value
+
+    def _fits(self, candidate: Candidate, key: str, types: frozenset[str]) -> bool:
+        if key not in declared_keys(candidate):
+            return self.declares(key) is False
+        return bool(types_of(conjunction(self._schema.root, member_schemas(candidate, key))) & types)
 
     def _objects(self) -> list[Candidate]:
         return [candidate for candidate in self.candidates if "object" in candidate.types]

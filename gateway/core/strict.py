@@ -16,7 +16,7 @@ from gateway.core.pointer import split
 from gateway.core.subschemas import DEFINITIONS, parts, resolve_reference
 from gateway.core.values import JsonObject, JsonValue
 
-__all__ = ["declared_form", "strict_form"]
+__all__ = ["declared_form", "dereferenced", "is_plain_union", "strict_form"]
 
 _KEPT = frozenset(
     {
@@ -126,24 +126,30 @@ def declared_form(root: JsonValue, schema: JsonObject) -> JsonObject:
     return _assembled(root, schema, _declared)
 
 
-def _assembled(root: JsonValue, schema: JsonObject, write: _Write) -> JsonObject:
-    """Write a schema whose root says that it is an object, which a tool's parameters have to."""
-    references = _References(root)
-    written = write(_dereferenced(root, schema), references)
-    if not isinstance(written, dict):
-        raise _Inexpressible
-    form: JsonObject = {"type": "object", **written}
-    definitions = references.definitions(write)
-    return {**form, "$defs": definitions} if definitions else form
-
-
-def _dereferenced(root: JsonValue, schema: JsonObject) -> JsonObject:
+def dereferenced(root: JsonValue, schema: JsonObject) -> JsonObject:
     """Replace a reference at the very top by what it leads to; what stands beside it has precedence."""
     while isinstance(reference := schema.get("$ref"), str):
         target = resolve_reference(root, reference)
         beside = {keyword: held for keyword, held in schema.items() if keyword != "$ref"}
         schema = {**(target if isinstance(target, dict) else {}), **beside}
     return schema
+
+
+def is_plain_union(schema: JsonObject) -> bool:
+    """Tell whether a schema is an `anyOf` or a `oneOf`, and nothing beside it says more about the value."""
+    keywords = schema.keys() & {"anyOf", "oneOf"}
+    return len(keywords) == 1 and not schema.keys() - keywords - _ANNOTATIONS - DEFINITIONS - _OURS - {"discriminator"}
+
+
+def _assembled(root: JsonValue, schema: JsonObject, write: _Write) -> JsonObject:
+    """Write a schema whose root says that it is an object, which a tool's parameters have to."""
+    references = _References(root)
+    written = write(dereferenced(root, schema), references)
+    if not isinstance(written, dict):
+        raise _Inexpressible
+    form: JsonObject = {"type": "object", **written}
+    definitions = references.definitions(write)
+    return {**form, "$defs": definitions} if definitions else form
 
 
 def _declared(schema: JsonValue, references: _References) -> JsonValue:
@@ -202,10 +208,8 @@ def _only_member(schema: JsonObject) -> JsonObject:
 
 
 def _strict_union(schema: JsonObject, references: _References) -> JsonObject:
-    keywords = schema.keys() & {"anyOf", "oneOf"}
-    beside = schema.keys() - keywords - _ANNOTATIONS - DEFINITIONS - _OURS - {"discriminator"}
-    members = schema[keywords.pop()]
-    if beside or keywords or not isinstance(members, list):
+    members = schema.get("anyOf", schema.get("oneOf"))
+    if not is_plain_union(schema) or not isinstance(members, list):
         raise _Inexpressible
     written: JsonObject = {"anyOf": [_strict(member, references) for member in members]}
     return written | {key: schema[key] for key in ("title", "description") if key in schema}

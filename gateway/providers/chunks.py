@@ -1,19 +1,34 @@
-"""Chat-completions chunks as typed structs, and one event's JSON into them.
+"""Chat completions, in chunks or whole, as typed structs, and an event's JSON into them.
 
 Only what is used has a name, and everything is optional: servers leave out, null, rename and double at will.
 """
 
 import json
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 import msgspec
 
-from gateway.errors import ProviderError
+from gateway.errors import ProviderError, ProviderFailure, Refused
 from gateway.providers.sse import Event
 
-__all__ = ["Call", "Choice", "Chunk", "Function", "Message", "Part", "Tokens", "read_chunk"]
+__all__ = [
+    "Call",
+    "Choice",
+    "Chunk",
+    "Function",
+    "Message",
+    "Part",
+    "Tokens",
+    "decoded_tolerantly",
+    "failure_of",
+    "is_filter",
+    "read_chunks",
+]
 
-_NOT_A_CHUNK = "the provider sent an event that is not a chat-completions chunk"
+_NOT_AN_ANSWER = "the provider sent an event that is no part of an answer"
+_T = TypeVar("_T")
+
 _FAILED = "the provider reported an error while it was answering"
 
 
@@ -41,21 +56,23 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Message(msgspec.Struct, frozen=True):
-    """What one choice gained; `function_call` is the form before tool calls."""
+    """What one choice gained; `function_call` is the form before tool calls, one call alone that of some servers."""
 
     content: str | list[Part] | None = None
-    reasoning_content: str | None = None
-    reasoning: str | None = None
+    reasoning_content: Any = None
+    reasoning: Any = None
+    reasoning_details: Any = None
     refusal: str | None = None
-    tool_calls: list[Call] | None = None
+    tool_calls: list[Call] | Call | None = None
     function_call: Function | None = None
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """One of the answers the model writes side by side."""
+    """One of the answers the model writes side by side; `message` is a whole one."""
 
     index: int | None = None
     delta: Message | None = None
+    message: Message | None = None
     finish_reason: str | None = None
     error: Any = None
 
@@ -68,48 +85,78 @@ class Tokens(msgspec.Struct, frozen=True):
 
 
 class Chunk(msgspec.Struct, frozen=True):
-    """One event of a chat completion."""
+    """One event of a chat completion, or all of it."""
 
     choices: list[Choice] | None = None
     usage: Tokens | None = None
     error: Any = None
-    object: str | None = None
+    object: Any = None
+    type: Any = None
     code: Any = None
 
 
 _decoder = msgspec.json.Decoder(Chunk)
 
 
-def read_chunk(event: Event) -> Chunk:
-    """Return the chunk an event holds.
+def read_chunks(event: Event) -> Sequence[Chunk]:
+    """Return the chunks an event holds: one, or several where a server forgot the blank lines between them.
 
     Raises:
-        ProviderError: the event is an error, or is not a chunk.
+        ProviderFailure: the event is an error, or cannot be read.
     """
     try:
-        chunk = _decoder.decode(event.content)
+        chunks: Sequence[Chunk] = (_decoder.decode(event.content),)
     except msgspec.DecodeError:
-        chunk = _read_tolerantly(event.content)
-    if chunk.error or event.name == b"error" or chunk.object == "error":
-        raise _failure(chunk.error or {"code": chunk.code})
-    for choice in chunk.choices or ():
-        if choice.error:
-            raise _failure(choice.error)
-    return chunk
+        chunks = decoded_tolerantly(event.content, Chunk)
+    if event.name or not chunks or chunks[0].error or not chunks[0].choices:
+        _require_no_error(event.name, chunks)
+    return chunks
 
 
-def _read_tolerantly(content: bytes) -> Chunk:
-    """Read what is a little off: half a surrogate pair, NaN, bytes that are not UTF-8, an index as text."""
+def _require_no_error(name: bytes, chunks: Sequence[Chunk]) -> None:
+    """Raise what an event says that is an error itself; one in a choice is looked for where that is read."""
+    for chunk in chunks:
+        if chunk.error or chunk.object == "error" or chunk.type == "error":
+            raise failure_of(chunk.error or {"code": chunk.code})
+    if name == b"error":
+        raise failure_of({"code": chunks[0].code} if chunks else None)
+
+
+def decoded_tolerantly(content: bytes, kind: type[_T]) -> list[_T]:
+    """Read what is a little off: half a surrogate pair, NaN, bytes that are not UTF-8, an index as text.
+
+    What does not even begin like an object is skipped, for it cannot hold a part of the answer.
+
+    Raises:
+        ProviderError: it begins like one, and is none.
+    """
+    text = content.decode("utf-8", "replace")
     try:
-        return msgspec.convert(json.loads(content.decode("utf-8", "replace")), Chunk, strict=False)
+        return [_converted(text, kind)] if text.lstrip().startswith("{") else []
+    except json.JSONDecodeError:
+        lines = text.split("\n")
+        if len(lines) == 1:
+            raise ProviderError(_NOT_AN_ANSWER) from None
+        return [decoded for line in lines for decoded in decoded_tolerantly(line.encode(), kind)]
     except (ValueError, RecursionError, msgspec.ValidationError):
-        raise ProviderError(_NOT_A_CHUNK) from None
+        raise ProviderError(_NOT_AN_ANSWER) from None
 
 
-def _failure(error: Any) -> ProviderError:
+def _converted(text: str, kind: type[_T]) -> _T:
+    return msgspec.convert(json.loads(text), kind, strict=False)
+
+
+def failure_of(error: Any) -> ProviderFailure:
     """Our own words for a provider's error object: its status where it has one, none of its text."""
     fields = error if isinstance(error, dict) else {}
+    if is_filter(fields.get("code")):
+        return Refused("a content filter stopped the model")
     for status in (fields.get("status_code"), fields.get("code")):
         if isinstance(status, int) and 400 <= status <= 599:
             return ProviderError(f"{_FAILED} (status {status})")
     return ProviderError(_FAILED)
+
+
+def is_filter(code: object) -> bool:
+    """Tell whether an error's code is that of a content filter."""
+    return code in ("content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation")

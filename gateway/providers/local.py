@@ -105,6 +105,14 @@ class LocalProvider:
         """Hear of every change of `state`."""
         self._listeners.append(listener)
 
+    async def load(self) -> None:
+        """Start the process, where it does not run, and wait until the model is loaded.
+
+        Raises:
+            ProviderError: it cannot be started, or is not there yet.
+        """
+        await self._ready()
+
     async def stream(self, request: ProviderRequest) -> AsyncGenerator[Delta]:
         """Ask the model; see `gateway.ports.Provider`."""
         asked = self._asked(request)

@@ -1,4 +1,4 @@
-"""Any OpenAI-compatible chat-completions server, through the openai SDK.
+"""Any server that speaks OpenAI's chat completions or its Responses API, through the openai SDK.
 
 The SDK opens the stream: keys, base URL, organisation and retries are its own. The body is read raw, because
 the SDK's chunk objects cost 20 times as much (docs/design.md). What a provider says in an error stays here:
@@ -9,21 +9,23 @@ import asyncio
 import logging
 import math
 import os
-from collections.abc import AsyncGenerator, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import AbstractAsyncContextManager, contextmanager
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Self, assert_never
+from typing import Any, Self
 
 import aiohttp
 import httpx2
 import msgspec
 import openai
 
-from gateway.errors import BadRequest, ProviderError, ProviderFailure, ProviderRateLimited, ProviderTimeout
+from gateway.errors import BadRequest, ProviderError, ProviderFailure, ProviderRateLimited, ProviderTimeout, Refused
 from gateway.ports import Delta, Mode, ProviderRequest
 from gateway.providers.answer import AnswerReader
+from gateway.providers.chunks import is_filter
+from gateway.providers.question import question
 
 __all__ = ["OpenAIProvider"]
 
@@ -34,7 +36,6 @@ _refusals: ContextVar[list[httpx2.Response]] = ContextVar("refusals")
 
 _PLACEHOLDER_KEY = "none"  # the SDK insists on a key; local servers ask for none
 _TRANSPORT_ERRORS = (httpx2.HTTPError, aiohttp.ClientError, OSError)
-_DOCUMENT_TYPES = ("application/json", "text/html")
 _TOO_MANY_REQUESTS = 429
 _OPENAI = "https://api.openai.com/v1"
 _WHICH_MODEL = (
@@ -45,7 +46,6 @@ _NO_LIST = (
     "the provider answered {} to its list of models: does OPENAI_BASE_URL end in /v1? A server that lists none needs "
     "GATEWAY_MODEL"
 )
-_JSON_MODE_WORDS = "Answer with one JSON object, and nothing else, that conforms to this JSON Schema:\n\n{}"
 
 
 class OpenAIProvider:
@@ -94,14 +94,13 @@ class OpenAIProvider:
         return "openai"
 
     async def stream(self, request: ProviderRequest) -> AsyncGenerator[Delta]:
-        """Open one chat completion and give its deltas; see `gateway.ports.Provider`."""
-        reader = AnswerReader(request.mode)
+        """Open one call and give its deltas; see `gateway.ports.Provider`."""
+        reader = AnswerReader.of(request)
         refusals: list[httpx2.Response] = []
         _refusals.set(refusals)
         with _own_words(reader, refusals):
-            body = _body(request, request.model or await self._default_model())
-            async with self._client.chat.completions.with_streaming_response.create(**body) as response:
-                _require_events(response.headers)
+            asked = question(request, request.model or await self._default_model())
+            async with self._opened(request.mode, asked) as response:
                 async for piece in response.iter_bytes():
                     for delta in reader.feed(piece):
                         yield delta
@@ -110,10 +109,30 @@ class OpenAIProvider:
         for delta in reader.finish():
             yield delta
 
+    def _opened(self, mode: Mode, asked: dict[str, Any]) -> AbstractAsyncContextManager[openai.AsyncAPIResponse[Any]]:
+        """Open a call whose body is read raw."""
+        if mode is Mode.RESPONSES:
+            return self._client.responses.with_streaming_response.create(**asked)
+        return self._client.chat.completions.with_streaming_response.create(**asked)
+
     async def close(self) -> None:
         """Let go of every connection."""
         if self._owns_client:
             await self._client.close()
+
+    async def models(self) -> list[str] | None:
+        """Return the models that the server lists, or None where it has no such list.
+
+        Raises:
+            ProviderFailure: it could not be reached, or refused.
+        """
+        refusals: list[httpx2.Response] = []
+        _refusals.set(refusals)
+        with _own_words(AnswerReader(Mode.JSON), refusals):
+            try:
+                return _listed(await self._client.models.with_raw_response.list())
+            except openai.NotFoundError:
+                return None
 
     async def _default_model(self) -> str:
         """The configured model, else the only one the server has."""
@@ -134,6 +153,13 @@ class _Model(msgspec.Struct):
 
 class _Models(msgspec.Struct):
     data: list[_Model]
+
+
+def _listed(response: Any) -> list[str] | None:
+    try:
+        return [model.id for model in msgspec.json.decode(response.content, type=_Models).data]
+    except msgspec.DecodeError:
+        return None
 
 
 def _only_model(listing: bytes) -> str:
@@ -167,62 +193,11 @@ async def _note_refusal(response: httpx2.Response) -> None:
         _refusals.get([]).append(response)
 
 
-def _body(request: ProviderRequest, model: str) -> dict[str, Any]:
-    """The arguments of one call; parameters come in by `extra_body` and replace nothing that is set here."""
-    body = {
-        "model": model,
-        "messages": _messages(request),
-        "stream": True,
-        "stream_options": {"include_usage": True},
-        **_answer_form(request),
-    }
-    return {**body, "extra_body": {name: value for name, value in request.params.items() if name not in body}}
-
-
-def _answer_form(request: ProviderRequest) -> dict[str, Any]:
-    """How this mode asks for JSON."""
-    name, strict = request.schema_name, {"strict": True} if request.strict else {}
-    match request.mode:
-        case Mode.TOOLS:
-            function = {"name": name, "parameters": request.schema, **strict}
-            return {
-                "tools": [{"type": "function", "function": function}],
-                "tool_choice": {"type": "function", "function": {"name": name}},
-            }
-        case Mode.JSON_SCHEMA:
-            schema = {"name": name, "schema": request.schema, **strict}
-            return {"response_format": {"type": "json_schema", "json_schema": schema}}
-        case Mode.JSON:
-            return {"response_format": {"type": "json_object"}}
-    assert_never(request.mode)
-
-
-def _messages(request: ProviderRequest) -> list[Mapping[str, Any]]:
-    """The request's messages; in JSON mode with the schema in words, which the provider sees nowhere else.
-
-    The words join a system message that is there already: many chat templates allow only one.
-    """
-    messages = list(request.messages)
-    if request.mode is not Mode.JSON:
-        return messages
-    words = _JSON_MODE_WORDS.format(msgspec.json.encode(request.schema).decode())
-    first = messages[0] if messages else {}
-    if first.get("role") == "system" and isinstance(first.get("content"), str):
-        return [{**first, "content": f"{first['content']}\n\n{words}"}, *messages[1:]]
-    return [{"role": "system", "content": words}, *messages]
-
-
-def _require_events(headers: httpx2.Headers) -> None:
-    """Refuse a body that says it is a document; any other is judged by what it holds."""
-    if headers.get("content-type", "").partition(";")[0].strip().lower() in _DOCUMENT_TYPES:
-        raise ProviderError("the provider did not answer with an event stream")
-
-
 @contextmanager
 def _own_words(reader: AnswerReader, refusals: list[httpx2.Response]) -> Iterator[None]:
     """Turn what the SDK and its transport raise into our errors, without the provider's text as a cause.
 
-    Once the model has said why it stopped, a lost connection is an end like any other.
+    Once nothing that matters can follow, a lost connection is an end like any other.
     """
     try:
         yield
@@ -231,9 +206,11 @@ def _own_words(reader: AnswerReader, refusals: list[httpx2.Response]) -> Iterato
             raise _status_failure(refusals[-1]) from None  # time was up while the SDK waited to try again
         raise
     except openai.APIStatusError as error:
+        if is_filter(error.code):
+            raise Refused("a content filter stopped the request") from None
         raise _status_failure(error.response) from None
     except (openai.APIConnectionError, *_TRANSPORT_ERRORS) as error:
-        if not reader.has_finish_reason:
+        if not reader.can_end:
             raise _connection_failure(error) from None
     except UnicodeEncodeError:
         raise BadRequest("the input holds half of a surrogate pair, which UTF-8 cannot carry", param="input") from None

@@ -96,6 +96,11 @@ class RecordedProvider:
         """`recorded`."""
         return "recorded"
 
+    @property
+    def texts(self) -> int:
+        """How many texts there is a recording for."""
+        return len(self._recordings)
+
     async def stream(self, request: ProviderRequest) -> AsyncGenerator[Delta]:
         """Play the recording; see `gateway.ports.Provider`."""
         recording = self._recordings.get(_input_of(request).strip())

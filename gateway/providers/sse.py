@@ -9,6 +9,8 @@ import msgspec
 __all__ = ["Event", "EventStreamDecoder", "EventTooLarge"]
 
 _BOM = b"\xef\xbb\xbf"
+_DATA = b"data: "
+_BLANK_LINE = b"\n\n"
 _LINE_ENDS = (b"\n", b"\r")
 _MAX_EVENT_BYTES = 1 << 20  # a chunk of a chat completion is about 300 bytes; a whole answer in one fits too
 
@@ -59,12 +61,24 @@ class EventStreamDecoder:
         Raises:
             EventTooLarge: an unfinished event holds more than `max_event_bytes`.
         """
+        if piece.startswith(_DATA) and self._is_one_event(piece):
+            return [Event(b"", piece[len(_DATA) : -len(_BLANK_LINE)])]
         if self._after_cr and piece.startswith(b"\n"):
             piece = piece[1:]
         elif not piece:
             return []
         self._after_cr = piece.endswith(b"\r")
         return self._read(self._take_lines(piece))
+
+    def _is_one_event(self, piece: bytes) -> bool:
+        """Tell whether a piece is one event of one line, as most are: taken for lines it costs 0.7 µs more."""
+        return (
+            piece.endswith(_BLANK_LINE)
+            and piece.find(b"\n") == len(piece) - len(_BLANK_LINE)
+            and b"\r" not in piece
+            and len(piece) <= self._max_event_bytes
+            and not (self._open_line or self._content or self._name or self._after_cr or self._is_first_line)
+        )
 
     def finish(self) -> list[Event]:
         """Return the event that the end of the stream left without its blank line, if there is one."""

@@ -31,7 +31,7 @@ const SETTLED_MS = 30_000;
  *
  * @typedef {object} ConnectionState
  * @property {"connecting" | "open" | "waiting" | "closed"} status waiting: for the next try
- * @property {Welcome | null} welcome the newest one
+ * @property {Welcome | null} welcome the newest one, with the provider as it is now
  * @property {number} delay_ms how long this wait is
  * @property {number | null} code of the newest close
  * @property {GatewayError | null} error why it is closed for good
@@ -133,6 +133,7 @@ export class Connection {
     const message = typeof text === "string" ? parse(text) : null;
     if (message === null) return;
     if (message.type === "welcome") this.#welcomed(message);
+    else if (message.type === "provider") this.#provided(message);
     else if (message.type === "goaway") this.#retry_after_ms = message.retry_after_ms;
     else {
       if (message.type === "error" && !message.id) this.#retry_after_ms = message.retry_after_ms ?? 0;
@@ -148,6 +149,12 @@ export class Connection {
       this.#attempt = 0;
     });
     this.#become({ status: "open", welcome, code: null, delay_ms: 0 });
+  }
+
+  /** @param {import("./protocol.js").ProviderMessage} message */
+  #provided({ type: _, ...provider }) {
+    const { welcome, status } = this.state;
+    if (welcome && status === "open") this.#become({ welcome: { ...welcome, provider } });
   }
 
   /** Begin the silence limit anew. */

@@ -27,7 +27,13 @@ export const ENCODINGS = Object.freeze(["snapshot", "patch", "append"]);
  *   | {op: "append", path: string, value: string}} Operation
  *
  * @typedef {{name: string, description?: string, schema?: Json, example?: {input: string}}} Extractor
- * @typedef {{name: string, model?: string | null, state?: "idle" | "loading" | "ready" | "failed"}} ProviderName
+ *
+ * @typedef {object} Provider where the text comes from
+ * @property {string} name
+ * @property {string | null} [model] null: the provider's default
+ * @property {"idle" | "installing" | "loading" | "ready" | "failed"} [state]
+ * @property {string} [reason] why this one, the fragment of a sentence
+ * @property {boolean} [small] a toy-sized model
  */
 
 /**
@@ -81,7 +87,7 @@ export const ENCODINGS = Object.freeze(["snapshot", "patch", "append"]);
  * @property {Extractor[]} extractors
  * @property {string[]} encodings
  * @property {boolean} inline_schemas
- * @property {ProviderName} [provider]
+ * @property {Provider} [provider]
  *
  * @typedef {{type: "started", id: string, extraction: string, epoch: string, state: ExtractionState,
  *   deduplicated: boolean}} Started
@@ -123,8 +129,9 @@ export const ENCODINGS = Object.freeze(["snapshot", "patch", "append"]);
  *
  * @typedef {{type: "error", id?: string, extraction?: string, code: string, message: string, param?: string,
  *   retryable: boolean, retry_after_ms?: number}} ErrorMessage
+ * @typedef {{type: "provider"} & Provider} ProviderMessage
  * @typedef {{type: "goaway", reason: string, retry_after_ms: number, deadline_ms: number}} Goaway
  *
  * @typedef {Started | Watching | Snapshot | Patch | ItemFrame | TextFrame | Reset | Terminal} WatchFrame what belongs to one watch
- * @typedef {Welcome | WatchFrame | ErrorMessage | Goaway | Ping | Pong} ServerMessage
+ * @typedef {Welcome | WatchFrame | ErrorMessage | ProviderMessage | Goaway | Ping | Pong} ServerMessage
  */

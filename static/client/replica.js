@@ -58,7 +58,7 @@ export class Replica {
   constructor(encoding) {
     /** The value before anything has come; null: that of a revision. @type {Json} */
     this.blank = encoding === "text" ? "" : encoding === "items" ? [] : null;
-    this.state = Object.freeze({ ...BLANK, value: this.blank });
+    this.#become({ value: this.blank });
   }
 
   /** Where a new `watch` goes on. @returns {Position | "start"} */
@@ -74,11 +74,6 @@ export class Replica {
   /** Apply nothing until the server answers. */
   stop() {
     this.#stopped = true;
-  }
-
-  /** Forget the position, so that the next `watch` begins with a whole value. */
-  forget() {
-    this.#become({ rev: null });
   }
 
   /**
@@ -153,7 +148,7 @@ export class Replica {
   /** The model has begun to write. @param {Partial<ReplicaState>} change */
   #grown(change) {
     const { status } = this.state;
-    return this.#become({ status: status === "waiting" || status === "queued" ? "running" : status, ...change });
+    return this.#become({ ...change, status: status === "waiting" || status === "queued" ? "running" : status });
   }
 
   /** @param {import("./protocol.js").Snapshot} frame @returns {Verdict} */
@@ -164,7 +159,12 @@ export class Replica {
     return this.#update(frame.epoch, frame, frame.value);
   }
 
-  /** @param {import("./protocol.js").Patch} frame @returns {Verdict} */
+  /**
+   * After one that does not fit, the next `watch` begins with a whole value.
+   *
+   * @param {import("./protocol.js").Patch} frame
+   * @returns {Verdict}
+   */
   #patch(frame) {
     const { epoch, rev, value } = this.state;
     if (rev === null || epoch === null) return this.#gap();
@@ -174,7 +174,7 @@ export class Replica {
       return this.#update(epoch, frame, apply(value, frame.ops));
     } catch (error) {
       if (!(error instanceof PatchError)) throw error;
-      this.forget();
+      this.#become({ rev: null });
       return this.#gap();
     }
   }
@@ -197,8 +197,8 @@ export class Replica {
    */
   #update(epoch, frame, value) {
     const { rev, final = false } = frame;
-    const change = { epoch, rev, final, [this.blank === null ? "value" : "snapshot"]: value };
-    return rev > 0 ? this.#grown(change) : this.#become(change);
+    this.#become({ epoch, rev, final, [this.blank === null ? "value" : "snapshot"]: value });
+    return rev > 0 ? this.#grown({}) : "applied";
   }
 
   /** @returns {Verdict} */

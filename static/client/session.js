@@ -19,6 +19,7 @@ export class Session {
   /** @type {Map<string, Watch>} */
   #watches = new Map();
   #names = 0;
+  #isOpen = false;
   /** @type {Set<(state: ConnectionState) => void>} */
   #listeners = new Set();
   #line = {
@@ -104,7 +105,9 @@ export class Session {
 
   #changed() {
     const state = this.#connection.state;
-    if (state.status === "open") for (const watch of [...this.#watches.values()]) watch.ask();
+    const opens = state.status === "open" && !this.#isOpen;
+    this.#isOpen = state.status === "open";
+    if (opens) for (const watch of [...this.#watches.values()]) watch.ask();
     if (state.error) for (const watch of [...this.#watches.values()]) watch.fail(state.error);
     for (const listener of [...this.#listeners]) listener(state);
   }

@@ -25,7 +25,7 @@ export function cards(container) {
   const pen = new Pen();
   /** @type {Kinds} */
   const kinds = { kindOf, make: (kind) => make(kind, kinds, pen) };
-  return filling(container, kinds);
+  return filling(container, kinds, pen);
 }
 
 /** @param {Json} value */
@@ -115,7 +115,9 @@ function record(kinds) {
 function field(key, slot) {
   const name = el("span", "name", key.replaceAll("_", " "));
   name.title = key;
-  return el("div", "member", name, slot.part.element);
+  const member = el("div", "member", name, slot.part.element);
+  member.dataset.key = key;
+  return member;
 }
 
 /**

@@ -1,19 +1,41 @@
-/** Texts to try where a model runs, each with a schema of its own. */
+/** Texts to try where a model runs, each with a schema of its own that the form can show. */
 
 /** @typedef {import("../client/protocol.js").Json} Json */
 /** @typedef {{title: string, input: string, schema: Json}} Example */
 
-/** @param {{[name: string]: Json}} properties @returns {Json} */
-const object = (properties) => ({
-  type: "object",
-  properties,
-  required: Object.keys(properties),
-  additionalProperties: false,
-});
+/** @param {{[name: string]: Json}} properties */
+const object = (properties) => ({ type: "object", properties, required: Object.keys(properties) });
+/** @param {string} title @param {{[name: string]: Json}} properties @returns {Json} */
+const titled = (title, properties) => ({ title, ...object(properties) });
 /** @param {{[name: string]: Json}} properties @returns {Json} */
 const objects = (properties) => ({ type: "array", items: object(properties) });
+/** @param {string} description */
+const about = (description) => ({ type: "string", description });
+/** @param {string[]} choices */
+const oneOf = (...choices) => ({ type: "string", enum: choices });
 const text = { type: "string" };
+const texts = { type: "array", items: text };
 const number = { type: "number" };
+const date = { type: "string", format: "date" };
+
+/**
+ * What the choice of one's own schema begins with: one of each kind of field that is used most, and a text it fits.
+ *
+ * @type {Example}
+ */
+export const FIRST = {
+  title: "Meeting",
+  input: `Minutes, Tuesday 4 March 2025. Present: Ana Ruiz (product), Ben Okafor (design), Chiara Conti (engineering).
+
+The new sign-up page goes live on 18 March. Ben sends the last drawings by Thursday. Chiara asks for two more days of testing; agreed. Ana writes to the ten pilot customers on Friday. The budget of 4,500 euros for the launch is approved. Open: who answers support mail over Easter.`,
+  schema: titled("Meeting", {
+    topic: about("In a few words"),
+    date: about("When the meeting was"),
+    budget: number,
+    people: objects({ name: text, role: text }),
+    open_questions: texts,
+  }),
+};
 
 /** @type {readonly Example[]} */
 export const EXAMPLES = [
@@ -26,14 +48,14 @@ Caller: The toaster is fine. But I was charged for express delivery, and it took
 Agent: I see it. I will send a new kettle today, no need to return the old one, and refund the 12.50 for delivery.
 Caller: Great. Could someone call me on Friday to check that it arrived?
 Agent: Of course. I have put that down for Friday morning.`,
-    schema: object({
+    schema: titled("Support call", {
       caller: text,
       order_number: text,
-      mood: { type: "string", enum: ["calm", "annoyed", "angry"] },
+      mood: oneOf("calm", "annoyed", "angry"),
       problems: objects({ item: text, problem: text }),
       refund: number,
       next_steps: objects({ who: text, what: text, when: text }),
-      summary: text,
+      summary: about("Two sentences"),
     }),
   },
   {
@@ -44,8 +66,8 @@ Agent: Of course. I have put that down for Friday morning.`,
 2. The Client pays 24,000 euros: a third at signing, a third with the drafts, the rest within 30 days after the final files.
 3. Either side may end the agreement with four weeks' notice in writing. Work done until then is paid.
 4. The law of England and Wales applies.`,
-    schema: object({
-      signed_on: text,
+    schema: titled("Contract", {
+      signed_on: date,
       parties: objects({ name: text, role: text, address: text }),
       fee: number,
       currency: text,
@@ -57,7 +79,7 @@ Agent: Of course. I have put that down for Friday morning.`,
   {
     title: "Product list",
     input: `Spring clearance at the bike shed! City bike "Linnet", 7 gears, 449.00, three left. Folding bike "Wren", 12.5 kg, now 629.00 instead of 749.00, two left. Cargo bike "Heron" with electric motor, 3,290.00, one only, on display. Children's bike "Finch", 20 inch, red or green, 189.00, plenty in stock. Helmets from 39.90. Locks: "Oak" 24.50, "Iron" 59.00.`,
-    schema: object({
+    schema: titled("Product list", {
       shop: text,
       products: objects({ name: text, kind: text, price: number, in_stock: text }),
     }),
@@ -65,20 +87,13 @@ Agent: Of course. I have put that down for Friday morning.`,
   {
     title: "日本語",
     input: `来週の社員旅行についてお知らせします。日程は五月十八日(土)から十九日(日)まで、行き先は箱根温泉です。集合は午前八時、東京駅丸の内口。参加者は山田太郎さん、佐藤花子さん、鈴木一郎さん、高橋美咲さんの四名です。費用は一人二万八千円、申込みの締切は五月十日です。`,
-    schema: object({
+    schema: titled("社員旅行", {
       destination: text,
       dates: text,
       meeting_point: text,
-      participants: { type: "array", items: text },
+      participants: texts,
       price_in_yen: number,
       deadline: text,
     }),
   },
 ];
-
-/** What the editor shows before anything else is chosen. */
-export const FIRST_SCHEMA = object({
-  title: text,
-  summary: text,
-  people: objects({ name: text, role: text }),
-});

@@ -18,7 +18,7 @@ export function jsonTree(container) {
   const pen = new Pen();
   /** @type {Kinds} */
   const kinds = { kindOf, make: (kind) => make(kind, kinds, pen) };
-  return filling(container, kinds);
+  return filling(container, kinds, pen);
 }
 
 /** @param {Json} value */

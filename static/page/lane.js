@@ -14,6 +14,7 @@ const SHOWN_CHARS = 400;
 /**
  * @typedef {import("../client/index.js").Session} Session
  * @typedef {import("../client/index.js").Watch} Watch
+ * @typedef {import("../client/protocol.js").Json} Json
  * @typedef {import("../client/protocol.js").Encoding} Encoding
  * @typedef {import("../client/protocol.js").WatchFrame} WatchFrame
  * @typedef {import("../client/watch.js").ExtractOptions} ExtractOptions
@@ -21,6 +22,8 @@ const SHOWN_CHARS = 400;
  */
 
 export class Lane {
+  /** What was asked for. */
+  order;
   /** The newest last. @type {ShownFrame[]} */
   frames = [];
   frameCount = 0;
@@ -46,15 +49,16 @@ export class Lane {
 
   /**
    * @param {Session} session
-   * @param {{number: number, title: string, request: ExtractOptions, encoding: Encoding, interval_ms: number}} start
+   * @param {{number: number, encoding: Encoding, interval_ms: number} & import("./form.js").Order} start
    * @param {() => void} onChange
    */
-  constructor(session, { number, title, request, encoding, interval_ms }, onChange) {
+  constructor(session, { number, title, request, shape, encoding, interval_ms }, onChange) {
     this.#session = session;
     this.#interval_ms = interval_ms;
     this.#onChange = onChange;
     this.number = number;
     this.title = title;
+    this.order = { title, request, shape };
     this.encoding = encoding;
     this.isRecorded = session.getSnapshot().welcome?.provider?.name === "recorded";
     this.#watch = session.extract({ ...request, encoding, interval_ms });
@@ -72,6 +76,12 @@ export class Lane {
 
   get elapsed_ms() {
     return this.total_ms ?? performance.now() - this.#started_ms;
+  }
+
+  /** How long to wait before another try can help. */
+  get retry_in_ms() {
+    const { retry_after_ms = 0 } = this.#state.error ?? {};
+    return Math.max(0, retry_after_ms + this.#started_ms + this.elapsed_ms - performance.now());
   }
 
   /** Go on in another encoding: a new watch on the same extraction, the old one is dropped. @param {Encoding} encoding */

@@ -50,7 +50,6 @@ export function line(session) {
     setText(byId("connection-text"), WORDS[status]);
     byId("line").hidden = status === "open" || status === "shut" || isFirstTry(state);
     byId("cut", HTMLButtonElement).disabled = state.status !== "open";
-    showProvider(state);
     count();
   };
   session.subscribe(show);
@@ -74,11 +73,4 @@ function sentence({ status, code }, wasOpen, left_ms) {
     : "The gateway does not answer.";
   if (status === "connecting") return `${what} Trying now …`;
   return `${what} Trying again in ${Math.max(1, Math.ceil(left_ms / 1000))} s.`;
-}
-
-/** @param {ConnectionState} state */
-function showProvider({ welcome }) {
-  const provider = welcome?.provider;
-  byId("provider").hidden = !provider;
-  if (provider) setText(byId("provider"), [provider.name, provider.model].filter(Boolean).join(" · "));
 }

@@ -8,10 +8,20 @@ import { gate } from "./gate.js";
 import { Lane } from "./lane.js";
 import { Lanes } from "./lanes.js";
 import { line } from "./line.js";
+import { pill } from "./pill.js";
+import { waitingFor } from "./provider.js";
 import { theme } from "./theme.js";
 import { valuePanel } from "./value.js";
 import { wire } from "./wire.js";
 import { wordFor } from "./words.js";
+
+/** What stands where a value will be. */
+const invitations = {
+  connecting: "Connecting …",
+  open: "Press Start: this fills in while the model writes.",
+  waiting: "The gateway does not answer. This page tries again by itself.",
+  closed: "The gateway does not take this page back. Reload it to try again.",
+};
 
 /** Running clocks move this often; screen readers hear of news at most every second. */
 const TICK_MS = 100;
@@ -45,21 +55,23 @@ function schedule() {
 }
 
 function render() {
-  const { status } = session.getSnapshot();
+  const { status, welcome } = session.getSnapshot();
   const lane = lanes.selected;
   byId("start", HTMLButtonElement).disabled = status !== "open";
   setText(byId("start-text"), lanes.running.length > 0 ? "Start another" : "Start");
   byId("stop", HTMLButtonElement).disabled = !lane || lane.isOver || lane.isStopping;
   lanes.render();
-  const invitation =
-    status === "open" ? "Press Start: this fills in while the model writes." : "Connecting …";
-  showValue(lane, { invitation, shape: form.shape, canRestore: form.canRestore });
+  const { shape, canRestore } = form;
+  const isLost = status !== "open";
+  const invitation = invitations[status];
+  showValue(lane, { invitation, shape, canRestore, isLost, provider: welcome?.provider });
   showWire(lane);
 }
 
-function start() {
+/** @param {() => import("./form.js").Order | null} ordered */
+function start(ordered = () => form.order()) {
   if (session.getSnapshot().status !== "open") return;
-  const order = form.order();
+  const order = ordered();
   if (!order) return;
   const { encoding, interval_ms } = form;
   lanes.makeRoom();
@@ -71,8 +83,10 @@ function start() {
 function speak() {
   const lane = lanes.selected;
   const { status, rev } = lane?.state ?? { status: "", rev: null };
-  const news = lane ? `${lane.title} ${wordFor(status)}${lane.isOver ? "" : `, revision ${rev ?? 0}`}` : "";
   const state = session.getSnapshot();
+  const waits = lane && !lane.isOver && !rev ? waitingFor(status, state.welcome?.provider) : "";
+  const step = lane?.isOver ? "" : `, revision ${rev ?? 0}`;
+  const news = lane ? `${lane.title} ${waits || wordFor(status) + step}` : "";
   const isLost = state.status === "waiting" && !isRefused(state);
   setText(byId("spoken"), isLost ? "Connection lost" : news);
 }
@@ -91,7 +105,7 @@ function onKey(event) {
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
     event.preventDefault();
     start();
-  } else if (event.key === "Escape") lanes.selected?.cancel();
+  } else if (event.key === "Escape" && !document.querySelector(":popover-open")) lanes.selected?.cancel();
 }
 
 /** @type {import("../client/protocol.js").Welcome | null} */
@@ -102,13 +116,19 @@ function onConnection() {
   schedule();
   if (!welcome || welcome === welcomed) return;
   const isFirst = welcomed === null;
+  const isSame = welcomed?.session === welcome.session;
   welcomed = welcome;
-  form.offer(welcome);
+  if (isSame) form.heed(welcome.provider);
+  else form.offer(welcome);
   if (isFirst && new URLSearchParams(location.search).get("play") === "1") start();
 }
 
-byId("start").addEventListener("click", start);
-byId("again").addEventListener("click", start);
+byId("start").addEventListener("click", () => start());
+byId("again").addEventListener("click", () => start(() => lanes.selected?.order ?? null));
+byId("options").addEventListener("click", () => {
+  const isOpen = byId("bar").toggleAttribute("data-open");
+  byId("options").setAttribute("aria-expanded", String(isOpen));
+});
 byId("stop").addEventListener("click", () => lanes.selected?.cancel());
 byId("copy").addEventListener("click", copy);
 byId("copy").hidden = !navigator.clipboard;
@@ -121,8 +141,12 @@ if (/Mac|iPhone|iPad/.test(navigator.userAgent)) setText(byId("start-key"), "⌘
 if (isNarrow.matches) byId("wire", HTMLDetailsElement).open = false;
 theme(byId("theme", HTMLButtonElement));
 line(session);
+pill(session);
 gate(session, credential, (token) => tryToken(socketUrl(), token));
 session.subscribe(onConnection);
-setInterval(() => lanes.running.length > 0 && schedule(), TICK_MS);
+setInterval(() => {
+  const isCounting = byId("again", HTMLButtonElement).disabled;
+  if (lanes.running.length > 0 || isCounting) schedule();
+}, TICK_MS);
 setInterval(speak, SPEAK_MS);
 render();

@@ -72,29 +72,53 @@ export function showMembers(rows, value, container, makeRow, kinds) {
  *
  * @param {HTMLElement} container
  * @param {Kinds} kinds
+ * @param {Pen} pen
  * @returns {(value: Json) => void}
  */
-export function filling(container, kinds) {
+export function filling(container, kinds, pen) {
   /** @type {Slot | undefined} */
   let slot;
   return (value) => {
     slot = show(slot, value, kinds);
+    pen.rest();
     if (slot.part.element.parentNode !== container) container.replaceChildren(slot.part.element);
   };
 }
 
-/** The one leaf that grew last; the style sheet marks it while the run goes on. */
+/** The one leaf that grew last, which the style sheet marks while the run goes on; what it leaves settles, once. */
 export class Pen {
   /** @type {Element | null} */
   #at = null;
+  /** The newest last. @type {Set<Element>} */
+  #touched = new Set();
 
-  /** @param {Element | null} element */
+  /** @param {Element} element */
   touch(element) {
-    if (element === this.#at) return;
-    this.#at?.classList.remove("is-growing");
-    element?.classList.add("is-growing");
-    this.#at = element;
+    this.#touched.delete(element);
+    this.#touched.add(element);
   }
+
+  /** The update is done. What a first one shows was there before: it does not settle. */
+  rest() {
+    const newest = [...this.#touched].at(-1);
+    if (newest && newest !== this.#at) {
+      if (this.#at) for (const left of [this.#at, ...this.#touched]) if (left !== newest) settle(left);
+      newest.classList.add("is-growing");
+      this.#at = newest;
+    }
+    this.#touched.clear();
+  }
+}
+
+/**
+ * Mark a leaf as complete. The mark goes with its animation, which would begin anew with every other view.
+ *
+ * @param {Element} leaf
+ */
+export function settle(leaf) {
+  leaf.classList.remove("is-growing");
+  leaf.classList.add("is-settled");
+  leaf.addEventListener("animationend", () => leaf.classList.remove("is-settled"), { once: true });
 }
 
 /**

@@ -1,7 +1,7 @@
 /** What to say where a run did not end well: the reason in plain words, the fields it is about, and what to do. */
 
 import { byId, el, setText } from "./dom.js";
-import { adviceOn } from "./words.js";
+import { adviceOn, againWords } from "./words.js";
 
 /** @typedef {import("./lane.js").Lane} Lane */
 /** @typedef {import("../client/protocol.js").FieldError} FieldError */
@@ -26,6 +26,7 @@ export function problemBox() {
     const words = lane && wordsOn(lane);
     byId("problem").hidden = !words;
     byId("again").hidden = words?.offer !== "again";
+    showAgain(lane?.retry_in_ms ?? 0);
     byId("example").hidden = words?.offer !== "example" || !canRestore;
     byId("problem-fields").hidden = !words || words.fields.length === 0;
     if (!words) return;
@@ -35,6 +36,12 @@ export function problemBox() {
     setText(byId("problem-code"), words.code);
     showFields(words.fields);
   };
+}
+
+/** @param {number} left_ms */
+function showAgain(left_ms) {
+  byId("again", HTMLButtonElement).disabled = left_ms > 0;
+  setText(byId("again"), againWords(left_ms));
 }
 
 /** @param {Lane} lane @returns {import("./words.js").Advice | null} */

@@ -9,6 +9,9 @@ import { show } from "./parts.js";
  * @typedef {{element: HTMLTableRowElement, value: JsonObject | null, cells: Map<string, Slot>}} Row
  */
 
+/** Fewer are counted at a glance. */
+const COUNTED_ROWS = 8;
+
 /**
  * @param {import("./parts.js").Kinds} kinds
  * @returns {import("./parts.js").Part}
@@ -73,6 +76,7 @@ export function table(kinds) {
       });
       while (rows.length > list.length) rows.pop()?.element.remove();
       setText(count, list.length === 1 ? "1 row" : `${list.length} rows`);
+      count.classList.toggle("unseen", list.length < COUNTED_ROWS);
     },
   };
 }
@@ -80,6 +84,7 @@ export function table(kinds) {
 /** @param {string} key */
 function cell(key) {
   const element = el("td");
+  element.dataset.key = key;
   element.dataset.name = key.replaceAll("_", " ");
   return element;
 }

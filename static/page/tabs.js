@@ -3,6 +3,7 @@
 /**
  * @param {HTMLElement[]} tabs
  * @param {(index: number) => void} onSelect
+ * @returns {(index: number) => void} selects one
  */
 export function tabs(tabs, onSelect) {
   /** @param {number} index */
@@ -24,4 +25,5 @@ export function tabs(tabs, onSelect) {
       tabs[next]?.focus();
     });
   });
+  return select;
 }

@@ -2,80 +2,138 @@
 
 import { cards } from "./cards.js";
 import { byId, el, setText } from "./dom.js";
+import { follower } from "./follow.js";
+import { withGhosts } from "./ghosts.js";
 import { jsonTree } from "./jsontree.js";
+import { markFields } from "./marks.js";
+import { settle } from "./parts.js";
 import { problemBox } from "./problem.js";
+import { stateWords } from "./provider.js";
 import { tabs } from "./tabs.js";
 import { frameList } from "./wire.js";
+import { inTime } from "./words.js";
 
 /**
  * @typedef {import("./lane.js").Lane} Lane
+ * @typedef {import("../client/protocol.js").Json} Json
+ * @typedef {import("../client/protocol.js").FieldError} FieldError
  *
  * @typedef {object} Around what there is to say besides the value
  * @property {string} invitation while there is no lane
- * @property {import("../client/protocol.js").Json} shape what a value will look like
+ * @property {Json} shape what a value will look like
  * @property {boolean} canRestore whether there is an example to go back to
+ * @property {boolean} isLost whether the connection is
+ * @property {import("../client/protocol.js").Provider} [provider]
+ *
+ * @typedef {"cards" | "json" | "log"} View
  */
 
-const VIEWS = /** @type {const} */ (["cards", "json", "log"]);
+/** @type {readonly View[]} */
+const VIEWS = ["cards", "json", "log"];
+const TABS = ["tab-cards", "tab-json", "tab-wire"];
 const LOG_FRAMES = 200;
+/** @type {readonly FieldError[]} */
+const NONE = [];
 
 /** @param {() => void} onChange */
 export function valuePanel(onChange) {
-  /** @type {typeof VIEWS[number]} */
+  const panel = byId("panel");
+  /** @type {View} */
   let view = "cards";
-  /** @type {WeakMap<Lane, {cards: HTMLElement, json: HTMLElement, show: {[view: string]: (value: any) => void}}>} */
+  /** @type {Lane | null} */
+  let shown = null;
+  /** @type {WeakMap<Lane, ReturnType<typeof sheet>>} */
   const sheets = new WeakMap();
   const showOutline = cards(byId("outline"));
   const showProblem = problemBox();
   const showLog = frameList(byId("log"), LOG_FRAMES);
-  const tabNames = ["tab-cards", "tab-json", "tab-wire"];
+  const { begin, follow } = follower(panel);
   tabs(
-    tabNames.map((id) => byId(id)),
+    TABS.map((id) => byId(id)),
     (at) => {
       view = VIEWS[at] ?? "cards";
-      byId("panel").setAttribute("aria-labelledby", tabNames[at] ?? "");
+      panel.setAttribute("aria-labelledby", TABS[at] ?? "");
       onChange();
     },
   );
 
   /** @param {Lane} lane */
-  const sheetOf = (lane) => {
+  const showValue = (lane) => {
+    if (view === "log") return showLog(lane);
     const made = sheets.get(lane) ?? sheet();
     sheets.set(lane, made);
-    return made;
+    made.show(view, lane);
+    const element = made.elements[view];
+    if (byId(view).firstElementChild !== element) byId(view).replaceChildren(element);
   };
 
-  /**
-   * @param {Lane | null} lane
-   * @param {Around} around
-   */
-  return (lane, { invitation, shape, canRestore }) => {
+  /** @param {Lane | null} lane @param {Around} around */
+  return (lane, around) => {
     const hasValue = lane !== null && (lane.state.rev !== null || lane.state.reset !== null);
-    byId("panel").dataset.state = lane?.state.status ?? "none";
-    byId("panel").toggleAttribute("data-stale", hasValue && lane.state.rev === null);
+    panel.dataset.state = lane?.state.status ?? "none";
+    panel.dataset.code = lane?.state.error?.code ?? "";
+    panel.toggleAttribute("data-stale", hasValue && lane.state.rev === null);
+    panel.toggleAttribute("data-lost", around.isLost);
     for (const name of VIEWS) byId(name).hidden = name !== view || (name !== "log" && !hasValue);
     byId("blank").hidden = hasValue || (view === "log" && lane !== null);
-    setText(byId("invitation"), lane ? blankWords(lane) : invitation);
-    byId("outline").hidden = shape === null || lane?.isOver === true;
-    if (!lane) showOutline(shape);
+    showBlank(lane, around, showOutline);
+    showState(lane, around);
     byId("copy", HTMLButtonElement).disabled = !hasValue;
-    showProblem(lane, canRestore);
-    if (lane && view === "log") showLog(lane);
-    else if (lane && hasValue) {
-      const { [view]: element, show } = /** @type {any} */ (sheetOf(lane));
-      show[view](lane.state.value);
-      if (byId(view).firstElementChild !== element) byId(view).replaceChildren(element);
-    }
+    showProblem(lane, around.canRestore);
+    if (shown !== lane) begin();
+    shown = lane;
+    if (lane && (hasValue || view === "log")) showValue(lane);
+    if (lane && !lane.isOver) follow();
   };
 }
 
+/** Both views of one lane; one that is not looked at is not kept up. */
 function sheet() {
-  const [one, other] = [el("div", "sheet"), el("div", "sheet")];
-  return { cards: one, json: other, show: { cards: cards(one), json: jsonTree(other) } };
+  const elements = { cards: el("div", "sheet"), json: el("div", "sheet") };
+  const show = { cards: cards(elements.cards), json: jsonTree(elements.json) };
+  let marked = NONE;
+  return {
+    elements,
+    /** @param {"cards" | "json"} view @param {Lane} lane */
+    show(view, lane) {
+      const { value } = lane.state;
+      show[view](lane.isOver || view === "json" ? value : withGhosts(value, lane.order.shape));
+      if (lane.isOver) for (const leaf of elements[view].querySelectorAll(".is-growing")) settle(leaf);
+      const errors = errorsOf(lane);
+      if (view === "json" || errors === marked) return;
+      marked = errors;
+      markFields(elements.cards, errors);
+    },
+  };
 }
 
-/** @param {Lane} lane */
-function blankWords(lane) {
-  if (lane.isOver) return "No value arrived.";
-  return lane.state.status === "queued" ? "Waiting for a free place …" : "Waiting for the first words …";
+/** Those of the ending, or of the attempt whose value is still shown. @param {Lane} lane */
+function errorsOf({ state: { error, reset, rev } }) {
+  return error?.errors ?? (rev === null ? reset?.errors : undefined) ?? NONE;
+}
+
+/** @param {Lane | null} lane @param {Around} around @param {(shape: Json) => void} showOutline */
+function showBlank(lane, { invitation, shape }, showOutline) {
+  setText(byId("invitation"), lane ? (lane.isOver ? "No value arrived." : "") : invitation);
+  byId("outline").hidden = shape === null || lane?.isOver === true;
+  if (!lane) showOutline(shape);
+}
+
+/**
+ * One line that is there as long as a lane is, so that nothing below it moves.
+ *
+ * @param {Lane | null} lane
+ * @param {Around} around
+ */
+function showState(lane, { provider, isLost }) {
+  const { status, rev } = lane?.state ?? { status: "none", rev: null };
+  byId("state").hidden = lane === null;
+  byId("state").dataset.state = status;
+  byId("state").toggleAttribute("data-lost", isLost);
+  byId("state").toggleAttribute("data-waits", lane !== null && !lane.isOver && !rev);
+  setText(
+    byId("state-text"),
+    lane ? stateWords({ status, rev, isLost, isStopping: lane.isStopping }, provider) : "",
+  );
+  setText(byId("state-time"), lane ? inTime(lane.elapsed_ms) : "");
 }

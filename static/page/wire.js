@@ -7,7 +7,7 @@ import { inBytes, inTime } from "./words.js";
 /** @typedef {import("./lane.js").Lane} Lane */
 /** @typedef {import("./lane.js").ShownFrame} ShownFrame */
 
-const TAIL_FRAMES = 5;
+const TAIL_FRAMES = 4;
 const NAMES = { snapshot: "Snapshot", patch: "Patch", append: "Append" };
 
 /** @returns {(lane: Lane | null) => void} */
@@ -49,7 +49,7 @@ function facts() {
   byId("facts").append(...names.map((name, at) => el("div", "", el("dt", "", name), values[at] ?? "")));
   return (/** @type {Lane | null} */ lane) => {
     const { rev, ending } = lane?.state ?? { rev: null, ending: null };
-    const tokens = ending?.usage && `${ending.usage.estimated ? "≈ " : ""}${ending.usage.output_tokens}`;
+    const tokens = ending?.usage && tokenText(ending.usage, ending.timing);
     const shown = [
       rev ?? "–",
       lane?.frameCount ?? "–",
@@ -60,6 +60,18 @@ function facts() {
     shown.forEach((text, at) => setText(/** @type {Node} */ (values[at]), String(text)));
     setText(/** @type {Node} */ (values[5]), digestText(lane));
   };
+}
+
+/**
+ * @param {import("../client/protocol.js").Usage} usage
+ * @param {import("../client/protocol.js").Timing} [timing]
+ */
+function tokenText({ output_tokens, estimated }, timing) {
+  const writing_ms = timing
+    ? timing.total_ms - timing.queued_ms - (timing.first_delta_ms ?? timing.total_ms)
+    : 0;
+  const rate = writing_ms > 0 ? ` · ${Math.round((1000 * output_tokens) / writing_ms)}/s` : "";
+  return `${estimated ? "≈ " : ""}${output_tokens}${rate}`;
 }
 
 /** @param {Lane | null} lane */

@@ -12,33 +12,47 @@
  * @property {"again" | "example" | null} offer
  */
 
-/** Every code of PROTOCOL.md §9, and the client's own, in plain words. @type {{[code: string]: string}} */
+/**
+ * Every code of PROTOCOL.md §9, and the client's own, in plain words; where the gateway's own words behind them do
+ * not say what to do, so does the second.
+ *
+ * @type {{[code: string]: readonly [title: string, todo?: string]}}
+ */
 const TITLES = {
-  bad_request: "The gateway did not understand the request.",
-  unsupported_version: "This page and the gateway speak different versions.",
-  unauthenticated: "The gateway wants a credential.",
-  forbidden: "This is not allowed here.",
-  not_found: "That is not there, or not any more.",
-  duplicate_id: "This name is taken already.",
-  idempotency_conflict: "The same request was made before with another text.",
-  schema_invalid: "The schema cannot be used.",
-  schema_too_complex: "The schema is too large or too deep.",
-  input_too_large: "The text is too long.",
-  output_too_large: "The value grew beyond the limit.",
-  rate_limited: "Too many requests in a short time.",
-  over_capacity: "The gateway is busy. Wait a moment and start again.",
-  provider_error: "The model's server failed.",
-  provider_rate_limited: "The model's server asks to wait.",
-  provider_timeout: "The model was silent for too long.",
-  refused: "The model declined to answer.",
-  invalid_output: "The model's answer does not fit the schema.",
-  writer_lost: "The gateway that ran this is gone.",
-  store_unavailable: "The gateway cannot reach its store.",
-  shutting_down: "The gateway is going down. Start again in a moment.",
-  internal: "Something is wrong in the gateway; its log says what.",
-  incomplete: "The model stopped before the end: it reached its length limit.",
-  cancelled: "Stopped. What had arrived stays.",
-  disconnected: "The gateway closed the connection for good.",
+  bad_request: ["The gateway did not understand the request."],
+  unsupported_version: ["This page and the gateway speak different versions.", "Reload the page."],
+  unauthenticated: ["The gateway wants a credential.", "Reload the page and enter a token."],
+  forbidden: ["This is not allowed here.", "Choose one of the extractors that are offered."],
+  not_found: ["That is not there, or not any more.", "Start it again."],
+  duplicate_id: ["This name is taken already.", "Start it again."],
+  idempotency_conflict: ["The same request was made before with another text.", "Start it again."],
+  schema_invalid: ["The schema cannot be used."],
+  schema_too_complex: ["The schema is too large or too deep.", "Leave some of its fields out."],
+  input_too_large: ["The text is too long.", "Extract from a part of it."],
+  output_too_large: ["The value grew beyond the limit.", "Extract from a part of the text."],
+  rate_limited: ["Too many requests in a short time."],
+  over_capacity: [
+    "The gateway has as much to do as it may take on.",
+    "Wait until something has ended, then try again.",
+  ],
+  provider_error: ["The model's server failed."],
+  provider_rate_limited: ["The model's server asks to wait."],
+  provider_timeout: ["The model was silent for too long."],
+  refused: ["The model declined to answer.", "Another text or another model may do."],
+  invalid_output: [
+    "The model's answer does not fit the schema.",
+    "Another model, or plainer fields, may do.",
+  ],
+  writer_lost: ["The gateway that ran this is gone."],
+  store_unavailable: ["The gateway cannot reach its store."],
+  shutting_down: ["The gateway is going down.", "Try again in a moment."],
+  internal: ["Something is wrong in the gateway; its log says what."],
+  incomplete: [
+    "The model stopped before the end: it reached its length limit.",
+    "What had arrived stays. A shorter text, or fewer fields, leave more room.",
+  ],
+  cancelled: ["Stopped. What had arrived stays."],
+  disconnected: ["The gateway closed the connection for good.", "Reload the page."],
 };
 
 /** Asking a recording again gives the same answer. @type {Pick<Advice, "kind" | "title" | "text" | "offer">} */
@@ -70,15 +84,17 @@ const FIXED_ANSWER = "No model runs here: a recording gives the same answer what
  */
 export function adviceOn(error, isRecorded) {
   const { code, errors: fields } = error;
-  const plain = { title: TITLES[code] ?? "This did not work.", fields, code };
+  const [title, todo = ""] = TITLES[code] ?? ["This did not work."];
+  const plain = { title, fields, code };
   if (code === "cancelled") return { ...plain, kind: "calm", text: "", code: "", offer: null };
-  if (code === "incomplete") return { ...plain, kind: "warning", text: "", offer: null };
+  if (code === "incomplete") return { ...plain, kind: "warning", text: todo, offer: "again" };
   if (isRecorded && code === "provider_error") return { ...plain, ...UNRECORDED };
   if (isAboutNoModel(error)) return { ...plain, ...NO_MODEL };
   const offer = error.retryable ? "again" : null;
   if (isRecorded && code === "invalid_output")
     return { ...plain, kind: "problem", text: FIXED_ANSWER, offer };
-  return { ...plain, kind: "problem", text: fields.length > 0 ? "" : sentence(error.message), offer };
+  const said = fields.length > 0 ? "" : sentence(error.message);
+  return { ...plain, kind: "problem", text: [said, todo].filter(Boolean).join(" "), offer };
 }
 
 /**
@@ -122,5 +138,12 @@ export function inBytes(bytes) {
 /** @param {number | null | undefined} ms */
 export function inTime(ms) {
   if (ms === null || ms === undefined) return "–";
-  return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 100_000) return `${(ms / 1000).toFixed(1)} s`;
+  return `${Math.floor(ms / 60_000)} min ${Math.floor(ms / 1000) % 60} s`;
+}
+
+/** What a button for another try says. @param {number} left_ms until it can help */
+export function againWords(left_ms) {
+  return left_ms > 0 ? `Try again in ${Math.ceil(left_ms / 1000)} s` : "Try again";
 }

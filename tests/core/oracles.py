@@ -91,7 +91,7 @@ def rfc6902(operations: Iterable[Operation], value: Any) -> list[dict[str, Any]]
 
 def with_append(operations: Iterable[Operation], value: Any) -> list[dict[str, Any]]:
     """Return JSON Patch with `append`; the root is never appended to."""
-    return [_wire(operation, value) for operation in operations if operation.kind != "close"]
+    return [_wire(operation, value) for operation in operations if operation.kind not in {"close", "begin"}]
 
 
 def _wire(operation: Operation, value: Any) -> dict[str, Any]:

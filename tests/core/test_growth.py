@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway.core.document import Document
 from gateway.core.growth import Growth
 from gateway.core.limits import Limits
-from gateway.core.operations import ADD, APPEND, CLOSE, FILL, Operation, fold, plain
+from gateway.core.operations import ADD, APPEND, BEGIN, CLOSE, FILL, Operation, fold, plain
 from gateway.core.parser import Parser
 from gateway.core.schema import ANY, Schema, Shape
 from tests.core.oracles import applied, canonical, loaded, rfc6902
@@ -149,12 +149,14 @@ def test_steps_of_growth() -> None:
 def test_a_word_is_seen_when_it_is_complete() -> None:
     """Nothing tells of a held string before its closing quote."""
     seen = operations(PERSON, '{"kind":"', "rob", "ot", '"')
+    assert seen[0][1:] == [Operation(BEGIN, "/kind")]
     assert seen[1:] == [[], [], [Operation(FILL, "/kind", "robot"), Operation(CLOSE, "/kind")]]
 
 
 def test_a_word_in_one_piece() -> None:
     """A held string that begins and ends in one piece is one step."""
     assert operations(PERSON, '{"kind":"robot"')[0][1:] == [
+        Operation(BEGIN, "/kind"),
         Operation(FILL, "/kind", "robot"),
         Operation(CLOSE, "/kind"),
     ]
@@ -174,7 +176,7 @@ def test_a_word_in_one_piece() -> None:
 )
 def test_which_strings_are_held(schema: Any, held: bool) -> None:
     """A string is held where any member of a union that permits one restricts it to given words."""
-    assert (operations(schema, '"a') == [[]]) is held
+    assert (operations(schema, '"a') == [[Operation(BEGIN, "")]]) is held
 
 
 def test_a_string_of_the_same_place_in_another_item() -> None:
@@ -208,9 +210,11 @@ def test_nothing_is_kept_of_what_is_closed() -> None:
     """What is remembered is as much as is open, not as much as was written."""
     growth, parser = Growth(shape_of({"type": "array", "items": PERSON})), Parser()
     list(growth.shaped(parser.feed('[{"kind":"human","name":"A"},{"kind":"rob')))
-    assert (set(growth._open), set(growth._held)) == ({"", "/1"}, {"/1/kind"})
+    assert growth._hold is not None
+    assert (set(growth._open), growth._hold.pointer) == ({"", "/1"}, "/1/kind")
     list(growth.shaped(parser.feed('ot"}]')))
-    assert (growth._open, growth._held) == ({}, {})
+    held: object = growth._hold
+    assert (len(growth._open), held) == (0, None)
 
 
 def test_a_growing_root_string_in_a_wrapper() -> None:

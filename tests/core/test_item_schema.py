@@ -8,8 +8,8 @@ import pytest
 from pydantic import AliasChoices, BaseModel, Field, RootModel
 from typing_extensions import TypedDict
 
-from gateway.core.annotations import item_types
 from gateway.core.item_schema import _KEPT_SCHEMAS, ItemSchemas
+from gateway.core.item_types import item_types
 from gateway.core.limits import Limits
 from gateway.core.schema import Schema
 from gateway.core.shape import Shape

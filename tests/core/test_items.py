@@ -11,8 +11,8 @@ from pydantic import BaseModel, Field, field_validator
 
 from gateway.core.extraction import Extraction, State
 from gateway.core.limits import Limits
+from gateway.core.parts import ItemsCursor
 from gateway.core.schema import Schema
-from gateway.core.showing import ItemsCursor
 from tests.core.oracles import canonical, counted, loaded
 from tests.core.strategies import cut_texts, rendered, turns
 
@@ -125,6 +125,39 @@ def test_an_item_is_there_when_it_closes() -> None:
         (6, "/a/2", 12),
         (6, "/a/3", None),
     ]
+
+
+def test_an_item_that_is_held_is_there_when_it_is_shown() -> None:
+    """A word of an enum at its quote, a redacted one likewise: as it may be shown, and no error quotes it."""
+    schema = {"type": "array", "items": {"enum": ["one", "other"]}}
+    extraction = begun(Schema.from_json(schema, limits=LIMITS))
+    seen = []
+    for piece in ('{"value":["on', 'e"', ',"other","x"', "]"):
+        extraction.feed(piece, 0)
+        seen.append(extraction.items.closed)
+    assert seen == [0, 1, 3, 3]
+    assert [(item["value"], item["valid"]) for item in all_shown(extraction)] == [
+        ("one", True),
+        ("other", True),
+        ("x", False),
+    ]
+
+
+def test_what_is_redacted_is_so_in_items_text_and_errors() -> None:
+    """The value is masked, errors name the place only, and text and reasoning bring nothing."""
+    secret = {"type": "string", "maxLength": 6, "x-stream": {"redact": True}}
+    item = {"type": "object", "properties": {"name": {"type": "string"}, "secret": secret}, "required": ["secret"]}
+    schema = {"type": "object", "properties": {"rows": {"type": "array", "items": item}}}
+    extraction = begun(Schema.from_json(schema, limits=LIMITS))
+    extraction.think("hunter2 is short")
+    extraction.feed('{"rows":[{"name":"a","secret":"hunter"},{"name":"b","secret":"hunter2"}]}', 0)
+    items = all_shown(extraction)
+    assert [item["value"] for item in items] == [{"name": name, "secret": "[redacted]"} for name in "ab"]
+    assert (items[0]["valid"], items[1]["errors"]) == (
+        True,
+        [{"path": "/secret", "message": "does not fit the schema"}],
+    )
+    assert (extraction.text.end.chars, extraction.reasoning.end.chars) == (0, 0)
 
 
 def test_each_item_is_validated_on_its_own() -> None:

@@ -2,37 +2,18 @@
 
 import re
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from urllib.parse import quote
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.e2e.conftest import TOKEN
+from tests.e2e.pages import lane, opened
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.e2e]
 
+OWN = "A schema of my own"
 NAMES = ["John Doe", "Jane Smith", "Alex Johnson", "Emily Clark"]
-
-_REPORT_VIOLATIONS = """
-document.addEventListener("securitypolicyviolation", (event) => {
-  console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`);
-});
-"""
-
-
-@asynccontextmanager
-async def opened(browser: Browser, url: str) -> AsyncGenerator[Page]:
-    """Open a page; whatever it complains about fails the test."""
-    context = await browser.new_context(viewport={"width": 1280, "height": 800})
-    page = await context.new_page()
-    complaints: list[str] = []
-    page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    await page.add_init_script(_REPORT_VIOLATIONS)
-    await page.goto(url)
-    yield page
-    assert complaints == []
 
 
 @pytest.fixture
@@ -41,11 +22,6 @@ async def page(browser: Browser, gateway_url: str) -> AsyncGenerator[Page]:
     async with opened(browser, gateway_url) as page:
         await expect(page.locator("#connection")).to_have_text("Connected")
         yield page
-
-
-def lane(number: int, state: str) -> str:
-    """Return the selector of a lane in a state."""
-    return f'.lane[data-lane="{number}"][data-state="{state}"]'
 
 
 async def shown_names(page: Page) -> list[str]:
@@ -65,7 +41,7 @@ async def test_nothing_plays_until_it_is_asked_for(page: Page) -> None:
     """The page opens with the recorded text, its shape and no extraction."""
     await expect(page.locator("#source")).to_have_value(re.compile("John Doe"))
     await expect(page.locator("#outline")).to_contain_text("users")
-    await expect(page.locator("#recorded")).to_be_visible()
+    await expect(page.locator("#hint")).to_contain_text("A recording plays here")
     await expect(page.locator(".lane")).to_have_count(0)
 
 
@@ -143,12 +119,12 @@ async def test_a_cut_line_comes_back_and_the_value_goes_on(page: Page) -> None:
 async def test_a_text_without_a_recording_is_answered_in_plain_words(page: Page) -> None:
     """Another text fails with its code, says why beforehand, and the recorded text can be brought back."""
     await page.fill("#source", "Something else.")
-    await expect(page.locator("#changed")).to_be_visible()
+    await expect(page.locator("#restore")).to_be_visible()
     await page.click("#start")
     await page.wait_for_selector(lane(1, "failed"))
     await expect(page.locator("#problem-code")).to_have_text("provider_error")
     await page.click("#restore")
-    await expect(page.locator("#changed")).to_be_hidden()
+    await expect(page.locator("#restore")).to_be_hidden()
 
 
 async def test_a_text_without_a_recording_is_not_tried_again(page: Page) -> None:
@@ -167,7 +143,8 @@ async def test_a_text_without_a_recording_is_not_tried_again(page: Page) -> None
 
 async def test_an_answer_that_does_not_fit_is_told_field_by_field(page: Page) -> None:
     """The recording does not follow a schema of one's own; each missing member has a line."""
-    await page.select_option("#extractor", label="own JSON Schema")
+    await page.select_option("#extractor", label=OWN)
+    await page.click("#tab-schema-json")
     await page.fill("#schema", '{"type": "object", "required": ["title", "people"]}')
     await page.click("#start")
     await page.wait_for_selector(lane(1, "failed"))
@@ -178,7 +155,7 @@ async def test_an_answer_that_does_not_fit_is_told_field_by_field(page: Page) ->
 
 async def test_a_schema_of_ones_own_leaves_room_for_the_text(page: Page) -> None:
     """Editor and text both fit above the wire."""
-    await page.select_option("#extractor", label="own JSON Schema")
+    await page.select_option("#extractor", label=OWN)
     text, wire = await page.locator("#source").bounding_box(), await page.locator("#wire").bounding_box()
     assert text is not None
     assert wire is not None
@@ -187,7 +164,8 @@ async def test_a_schema_of_ones_own_leaves_room_for_the_text(page: Page) -> None
 
 async def test_a_schema_of_ones_own_is_checked_before_it_is_sent(page: Page) -> None:
     """What is not JSON is said at the editor, and nothing starts."""
-    await page.select_option("#extractor", label="own JSON Schema")
+    await page.select_option("#extractor", label=OWN)
+    await page.click("#tab-schema-json")
     await page.fill("#schema", '{"type": "object",}')
     await page.click("#start")
     await expect(page.locator("#schema-error")).to_contain_text("not JSON yet")

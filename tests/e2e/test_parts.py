@@ -119,7 +119,7 @@ async def test_many_items_and_what_the_model_wrote_for_them(gateway: Served, fak
     text = json.dumps({"items": [{"n": number} for number in range(3_000)]})
     fake.reply(Reply([text[at : at + 50] for at in range(0, len(text), 50)]))
     async with connected(gateway.url) as client:
-        watches = [await client.extract("a", schema=item, many=True, input="x", encoding="items")]
+        watches = [await client.extract("a", schema=item, many=True, input="x", mode="json_schema", encoding="items")]
         watches.append(await client.watch("b", watches[0].extraction, encoding="text"))
         await client.finish(*watches)
     assert [written(item) for item in watches[0].items] == [("", n, {"n": n}, True) for n in range(3_000)]

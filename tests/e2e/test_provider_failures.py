@@ -54,7 +54,7 @@ def assert_silent(caplog: pytest.LogCaptureFixture, *watches: CheckedWatch) -> N
         (Reply(status=429), "provider_rate_limited", "the provider answered 429"),
         (Reply(status=500), "provider_error", "the provider answered 500"),
         (HTML, "provider_error", "the provider did not answer with an event stream"),
-        (JSON_ERROR, "provider_error", "the provider did not answer with an event stream"),
+        (JSON_ERROR, "provider_error", "the provider reported an error while it was answering"),
         (DROPPED_AT_ONCE, "provider_error", "the connection to the provider was lost"),
         (Reply(['{"answer": '], is_dropped=True), "provider_error", "the connection to the provider was lost"),
         (ERROR_IN_STREAM, "provider_error", None),

@@ -21,6 +21,8 @@ from itertools import count
 from types import TracebackType
 from typing import Any, Self
 
+from tests.fakes.answer_forms import Form, form_of
+
 __all__ = ["SECRET", "FakeOpenAI", "FakeRequest", "Reply"]
 
 SECRET = "sk-secret-that-must-not-leak"
@@ -32,10 +34,10 @@ class Reply:
     """What one request is answered with.
 
     Attributes:
-        pieces: the document, cut where it is to be cut; each piece is one chunk, as tool arguments if the
-            request has tools, else as content.
+        pieces: the document, cut where it is to be cut; each piece is one event, in the form that the request
+            asks for (`answer_forms`).
         reasoning, refusal: pieces that come before the document.
-        finish_reason: None leaves it out; `auto` is `tool_calls` or `stop`, as the request has it.
+        finish_reason: None leaves it out; `auto` is what fits the request.
         usage: prompt and completion tokens in a last chunk of their own; None leaves it out.
         is_done_sent: whether `[DONE]` ends the stream.
         gates: piece number to event: that piece (or, at `len(pieces)`, the ending) waits for the event.
@@ -95,8 +97,8 @@ class FakeRequest:
 class FakeOpenAI:
     """The server; see the module's docstring."""
 
-    def __init__(self, default: Reply | None = None, models: Sequence[str] | None = ("fake-model",)) -> None:
-        """Nothing listens before `async with`; without models it cannot list them (404)."""
+    def __init__(self, default: Reply | None = None, models: Sequence[str] | Reply | None = ("fake-model",)) -> None:
+        """Nothing listens before `async with`; without models it cannot list them (404), or it answers as told."""
         self.default = default or Reply()
         self.models = models
         self.requests: list[FakeRequest] = []
@@ -130,8 +132,8 @@ class FakeOpenAI:
 
     @property
     def calls(self) -> list[FakeRequest]:
-        """The requests for chat completions, in order."""
-        return [request for request in self.requests if request.path.endswith("/chat/completions")]
+        """The requests for an answer, in order."""
+        return [request for request in self.requests if request.path.endswith(("/chat/completions", "/responses"))]
 
     def reset(self) -> None:
         """Forget every request, and what was to be answered."""
@@ -245,18 +247,19 @@ async def _send_events(reply: Reply, request: FakeRequest, writer: asyncio.Strea
     async def send(event: Mapping[str, Any] | str) -> None:
         await _write(writer, _event(event, reply, next(numbers)), reply.cut_bytes)
 
-    await send(_chunk({"role": "assistant", "content": None}))
+    form = form_of(request.path, request.body)
+    await send(form.opening())
     for thought in reply.reasoning:
-        await send(_chunk({"reasoning_content": thought}))
+        await send(form.reasoning(thought))
     for words in reply.refusal:
-        await send(_chunk({"refusal": words}))
+        await send(form.refusal(words))
     for number, piece in enumerate(reply.pieces):
         await _wait(reply, number)
-        await send(_chunk(_delta(piece, number, request)))
+        await send(form.piece(piece, number))
         request.sent_pieces = number + 1
     await _wait(reply, len(reply.pieces))
     if not reply.is_dropped:
-        for event in _ending(reply, request):
+        for event in _ending(reply, form):
             await send(event)
 
 
@@ -267,44 +270,11 @@ async def _wait(reply: Reply, number: int) -> None:
         await gate.wait()
 
 
-def _ending(reply: Reply, request: FakeRequest) -> list[Mapping[str, Any] | str]:
+def _ending(reply: Reply, form: Form) -> list[Mapping[str, Any] | str]:
     if reply.error is not None:
         return [{"error": reply.error}]
-    events: list[Mapping[str, Any] | str] = []
-    if reply.finish_reason:
-        auto = "tool_calls" if "tools" in request.body else "stop"
-        events.append(_chunk({}, auto if reply.finish_reason == "auto" else reply.finish_reason))
-    if reply.usage:
-        prompt, completion = reply.usage
-        tokens = {
-            "prompt_tokens": prompt,
-            "completion_tokens": completion,
-            "total_tokens": prompt + completion,
-        }
-        events.append({**_chunk({}), "choices": [], "usage": tokens})
+    events = [*form.ending(reply.finish_reason, reply.usage)]
     return [*events, "[DONE]"] if reply.is_done_sent else events
-
-
-def _delta(piece: str, number: int, request: FakeRequest) -> dict[str, Any]:
-    if "tools" not in request.body:
-        return {"content": piece}
-    function: dict[str, Any] = {"arguments": piece}
-    call: dict[str, Any] = {"index": 0, "function": function}
-    if number == 0:
-        function["name"] = request.body["tools"][0]["function"]["name"]
-        call |= {"id": "call_1", "type": "function"}
-    return {"tool_calls": [call]}
-
-
-def _chunk(delta: Mapping[str, Any], finish_reason: str | None = None) -> dict[str, Any]:
-    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish_reason}
-    return {
-        "id": "chatcmpl-1",
-        "object": "chat.completion.chunk",
-        "created": 1,
-        "model": "fake-model",
-        "choices": [choice],
-    }
 
 
 def _event(event: Mapping[str, Any] | str, reply: Reply, number: int) -> bytes:
@@ -328,7 +298,9 @@ def _error_body(reply: Reply) -> bytes:
     return json.dumps({"error": {"message": f"scripted failure {SECRET}", "type": "scripted"}}).encode()
 
 
-def _models_reply(names: Sequence[str] | None) -> Reply:
+def _models_reply(names: Sequence[str] | Reply | None) -> Reply:
+    if isinstance(names, Reply):
+        return names
     if names is None:
         return Reply(status=404)
     listed = [{"id": name, "object": "model", "created": 1, "owned_by": "fake"} for name in names]

@@ -1,22 +1,16 @@
-"""Chat-completions streams, as servers really send them, read into deltas."""
+"""Chat completions, as servers really send them, read into deltas; see `test_streams` for recorded ones."""
 
 import json
-import os
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.errors import OutputTooLarge, ProviderError
-from gateway.ports import Delta, Finish, Mode, Reasoning, Refusal, Text, Usage
-from gateway.providers import answer
+from gateway.errors import OutputTooLarge, ProviderError, Refused
+from gateway.ports import Delta, Finish, Mode, Reasoning, Text, Usage
+from gateway.providers import chat
 from gateway.providers.answer import AnswerReader
-
-_STREAMS = Path(os.environ.get("GATEWAY_STREAMS") or Path(__file__).parents[3] / "shared" / "streams")
-_MANIFEST = _STREAMS / "manifest.json"
-_CASES: list[dict[str, Any]] = json.loads(_MANIFEST.read_text()) if _MANIFEST.exists() else []
-needs_streams = pytest.mark.skipif(not _CASES, reason=f"no recorded streams at {_STREAMS}: set GATEWAY_STREAMS")
+from gateway.providers.call_lists import ListedCalls
 
 
 def _event(chunk: Any) -> bytes:
@@ -41,63 +35,6 @@ def _text(deltas: Iterable[Delta]) -> str:
     return "".join(delta.text for delta in deltas if isinstance(delta, Text))
 
 
-def _replay(case: Mapping[str, Any], piece_bytes: int) -> list[Delta]:
-    body = (_STREAMS / f"{case['name']}.sse").read_bytes()
-    size = piece_bytes or len(body)
-    reader = AnswerReader(Mode.TOOLS if case["mode"] == "tools" else Mode.JSON)
-    pieces = (body[start : start + size] for start in range(0, len(body), size))
-    return [delta for piece in pieces for delta in reader.feed(piece)] + list(reader.finish())
-
-
-def _cases(outcome: str) -> list[Any]:
-    return [pytest.param(case, id=case["name"]) for case in _CASES if case["outcome"] == outcome]
-
-
-_cut = pytest.mark.parametrize("piece_bytes", [1, 7, 0], ids=["bytes", "sevens", "whole"])
-
-
-@needs_streams
-@_cut
-@pytest.mark.parametrize("case", _cases("completed"))
-def test_recorded_streams_that_complete(case: dict[str, Any], piece_bytes: int) -> None:
-    """A recorded answer's text begins with the JSON value it stands for."""
-    deltas = _replay(case, piece_bytes)
-    value, _ = json.JSONDecoder().raw_decode(_text(deltas).lstrip())
-    assert value == case["value"]
-    assert isinstance(deltas[-1], Finish)
-
-
-@needs_streams
-@_cut
-@pytest.mark.parametrize("case", _cases("incomplete"))
-def test_recorded_streams_cut_by_length(case: dict[str, Any], piece_bytes: int) -> None:
-    """A recorded answer that ran out of tokens says so."""
-    assert _replay(case, piece_bytes)[-1] == Finish("length")
-
-
-@needs_streams
-@_cut
-@pytest.mark.parametrize("case", _cases("failed refused"))
-def test_recorded_streams_with_a_refusal(case: dict[str, Any], piece_bytes: int) -> None:
-    """A recorded refusal arrives as a refusal and never as text."""
-    deltas = _replay(case, piece_bytes)
-    assert "".join(delta.text for delta in deltas if isinstance(delta, Refusal)) == case["refusal"]
-    assert _text(deltas) == ""
-
-
-@needs_streams
-@_cut
-@pytest.mark.parametrize("case", _cases("failed provider_error"))
-def test_recorded_streams_that_fail(case: dict[str, Any], piece_bytes: int) -> None:
-    """A recorded failure is our error without the provider's words, or has no finish."""
-    if case["error"] is None:
-        assert not any(isinstance(delta, Finish) for delta in _replay(case, piece_bytes))
-        return
-    with pytest.raises(ProviderError) as caught:
-        _replay(case, piece_bytes)
-    assert case["error"]["message"] not in str(caught.value)
-
-
 def test_the_last_delta_is_the_finish() -> None:
     """Usage may come after the finish reason; the finish is given last and once."""
     usage = {"choices": [], "usage": {"prompt_tokens": 3, "completion_tokens": 5}}
@@ -119,12 +56,21 @@ def test_usage_without_numbers(usage: dict[str, Any]) -> None:
         ("function_call", "stop"),
         ("eos", "stop"),
         ("length", "length"),
+        ("MAX_TOKENS", "length"),
         ("content_filter", "content_filter"),
+        ("content_filter: PROHIBITED_CONTENT", "content_filter"),
+        ("SAFETY", "content_filter"),
     ],
 )
 def test_finish_reasons(said: str, meant: str) -> None:
     """Every server's word for the end is one of ours."""
     assert _read(_choice(said), mode=Mode.JSON) == [Finish(meant)]
+
+
+def test_of_two_finish_reasons_the_one_that_says_more_counts() -> None:
+    """A second word, which some gateways add, does not take back that the answer was cut."""
+    assert _read(_choice("length"), _choice("stop"), mode=Mode.JSON) == [Finish("length")]
+    assert _read(_choice("stop"), _choice("content_filter"), mode=Mode.JSON) == [Finish("content_filter")]
 
 
 def test_a_stream_without_a_finish_reason_just_ends() -> None:
@@ -141,8 +87,8 @@ def test_no_arguments_are_an_empty_object(pieces: list[Any]) -> None:
 
 def test_arguments_that_begin_like_null_are_kept() -> None:
     """Text held back because it could have become null is not lost."""
-    chunks = [_choice(tool_calls=[_call(piece)]) for piece in (" n", "ope")]
-    assert _text(_read(*chunks, _choice("stop"))) == " nope"
+    chunks = [_choice(tool_calls=[_call(piece)]) for piece in ("n", "ope")]
+    assert _text(_read(*chunks, _choice("stop"))) == "nope"
     assert _text(_read(_choice(tool_calls=[_call("nu")]), _choice("stop"))) == "nu"
 
 
@@ -181,10 +127,36 @@ def test_a_call_continues(fields: dict[str, Any]) -> None:
 
 
 def test_the_legacy_function_call_is_a_call() -> None:
-    """`function_call` counts where there are no tool calls, and is not doubled where there are."""
+    """`function_call` counts where there are no tool calls, is not doubled where there are, and is none where empty."""
     function = {"name": "f", "arguments": "{}"}
-    assert _text(_read(_choice(function_call=function))) == "{}"
-    assert _text(_read(_choice(function_call=function, tool_calls=[_call("{}")]))) == "{}"
+    for mode in (Mode.TOOLS, Mode.FUNCTIONS):
+        assert _text(_read(_choice(function_call=function), mode=mode)) == "{}"
+        assert _text(_read(_choice(function_call=function, tool_calls=[_call("{}")]), mode=mode)) == "{}"
+    empty = {"name": "", "arguments": ""}
+    assert _text(_read(_choice(content='{"a":1}', function_call=empty), _choice("stop"))) == '{"a":1}'
+
+
+def test_a_call_that_is_no_list() -> None:
+    """One server gives the call itself where a list of calls is due."""
+    chunks = [_choice(tool_calls=_call(piece)) for piece in ('{"a"', ":1}")]
+    assert _text(_read(*chunks, _choice("stop"))) == '{"a":1}'
+
+
+def test_many_calls_are_closed_by_the_finish_reason() -> None:
+    """The array does not wait for the end of the stream, which some servers leave open."""
+    reader = AnswerReader(Mode.TOOLS, ListedCalls("items"))
+    first = list(reader.feed(_event(_choice(tool_calls=[_call('{"items": [{"a": 1}]}')]))))
+    assert (first, reader.can_end) == ([Text('[{"a": 1}')], True)
+    assert list(reader.feed(_event(_choice("tool_calls")))) == [Text("]")]
+    assert list(reader.finish()) == [Finish("stop")]
+
+
+def test_done_without_a_finish_reason_is_an_end() -> None:
+    """The server says that nothing follows: calls without arguments are empty objects, a list is closed."""
+    for calls, text in ((None, "{}"), (ListedCalls("items"), "[{}]")):
+        reader = AnswerReader(Mode.TOOLS, calls)
+        body = _event(_choice(tool_calls=[_call("", name="f")])) + b"data: [DONE]\n\n"
+        assert [*reader.feed(body), *reader.finish()] == [Text(text)]
 
 
 def test_content_stands_in_for_a_call_that_never_came() -> None:
@@ -196,7 +168,7 @@ def test_content_stands_in_for_a_call_that_never_came() -> None:
 
 def test_content_that_waits_for_a_call_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     """A model that chatters instead of calling its tool does not fill the memory."""
-    monkeypatch.setattr(answer, "_MAX_HELD_CHARS", 10)
+    monkeypatch.setattr(chat, "MAX_HELD_CHARS", 10)
     with pytest.raises(OutputTooLarge):
         _read(*[_choice(content="12345678")] * 2)
 
@@ -212,6 +184,32 @@ def test_reasoning(field: str) -> None:
     """Both names of reasoning are reasoning and no part of the text."""
     delta: dict[str, Any] = {field: "hm"}
     assert _read(_choice(**delta), mode=Mode.JSON) == [Reasoning("hm")]
+
+
+@pytest.mark.parametrize(
+    ("delta", "thought"),
+    [
+        ({"reasoning_details": [{"type": "reasoning.text", "text": "h"}, {"summary": "m"}]}, "hm"),
+        ({"reasoning_details": [{"type": "reasoning.encrypted", "data": "x"}, 7]}, ""),
+        ({"reasoning": "hm", "reasoning_details": [{"text": "hm"}]}, "hm"),
+        ({"reasoning": {"text": "hm"}}, "hm"),
+        ({"reasoning_content": 7}, ""),
+    ],
+    ids=str,
+)
+def test_reasoning_in_other_forms(delta: dict[str, Any], thought: str) -> None:
+    """In details, once where it comes twice; a form that nobody knows does not stop the answer."""
+    deltas = _read(_choice(content="{}", **delta), mode=Mode.JSON)
+    assert deltas == [*([Reasoning(thought)] if thought else []), Text("{}")]
+
+
+def test_a_whole_message_beside_the_pieces() -> None:
+    """Some servers repeat all they have said in each chunk; it counts only where there is nothing else."""
+    chunk = _choice(content="{}")
+    chunk["choices"][0]["message"] = {"content": "{}"}
+    repeated: dict[str, Any] = {"choices": [{"message": {"content": "{}"}, "finish_reason": "stop"}]}
+    assert _text(_read(chunk, repeated, mode=Mode.JSON)) == "{}"
+    assert _text(_read(repeated, mode=Mode.JSON)) == "{}"
 
 
 def test_content_in_parts() -> None:
@@ -237,7 +235,7 @@ def test_content_in_parts() -> None:
 )
 def test_empty_chunks_say_nothing(chunk: dict[str, Any]) -> None:
     """Whatever is missing or null is nothing, in every mode."""
-    assert [_read(chunk, mode=mode) for mode in Mode] == [[], [], []]
+    assert [_read(chunk, mode=mode) for mode in Mode] == [[]] * len(Mode)
 
 
 @pytest.mark.parametrize(
@@ -249,7 +247,10 @@ def test_empty_chunks_say_nothing(chunk: dict[str, Any]) -> None:
         ({"error": "secret"}, "answering"),
         ({"choices": [{"error": {"message": "secret", "code": 502}}]}, "(status 502)"),
         ({"object": "error", "message": "secret", "code": 404}, "(status 404)"),
+        ({"type": "error", "message": "secret"}, "answering"),
+        ({**_choice(content="x"), "error": {"message": "secret", "code": 429}}, "(status 429)"),
         (_choice("error"), "broke off"),
+        (_choice("function_call_filter: MALFORMED_FUNCTION_CALL"), "broke off"),
     ],
     ids=str,
 )
@@ -261,15 +262,46 @@ def test_an_error_in_mid_stream(chunk: dict[str, Any], status: str) -> None:
     assert "secret" not in repr(caught.value)
 
 
-def test_an_event_named_error_is_an_error() -> None:
+@pytest.mark.parametrize("content", [b'{"message": "x"}', b"no JSON", b'{"error": {"message": "x"}}'])
+def test_an_event_named_error_is_an_error(content: bytes) -> None:
     """The event's name is enough."""
     with pytest.raises(ProviderError):
-        next(AnswerReader(Mode.JSON).feed(b'event: error\ndata: {"message": "x"}\n\n'))
+        next(AnswerReader(Mode.JSON).feed(b"event: error\ndata: " + content + b"\n\n"))
 
 
-@pytest.mark.parametrize("body", [b"<html>no</html>", b'{"error": "secret"}', b"\n\n\n", b"data"[:3]])
+@pytest.mark.parametrize("code", ["content_filter", "content_policy_violation"])
+def test_an_error_that_is_a_content_filters(code: str) -> None:
+    """It is a refusal, and no fault of the provider's."""
+    with pytest.raises(Refused):
+        _read({"error": {"code": code, "message": "secret"}})
+
+
+@pytest.mark.parametrize(
+    "noise", [b"data: ping\n\n", b"data: [1]\n\n", b"data\n\n", b"data: null\n\n", b"event: x\n\n"]
+)
+def test_what_cannot_be_a_chunk_is_skipped(noise: bytes) -> None:
+    """Words in an event are no part of an answer."""
+    reader = AnswerReader(Mode.JSON)
+    body = noise + _event(_choice(content="{")) + noise + _event(_choice("stop", content="}")) + noise
+    assert [*reader.feed(body), *reader.finish()] == [Text("{"), Text("}"), Finish("stop")]
+
+
+def test_events_without_the_blank_lines_between_them() -> None:
+    """Each line is a chunk."""
+    lines = b"".join(_event(_choice(content=piece)).replace(b"\n\n", b"\n") for piece in ("{", "}"))
+    reader = AnswerReader(Mode.JSON)
+    assert [*reader.feed(lines + b"data: [DONE]\n\n"), *reader.finish()] == [Text("{"), Text("}")]
+
+
+def test_a_chunk_in_several_lines_of_data() -> None:
+    """They are one chunk, broken where JSON may be."""
+    body = b'data: {"choices":\ndata: [{"delta": {"content": "{}"}}]}\n\n'
+    assert list(AnswerReader(Mode.JSON).feed(body)) == [Text("{}")]
+
+
+@pytest.mark.parametrize("body", [b"<html>no</html>", b'{"detail": "secret"}', b"\n\n\n", b"data"[:3]])
 def test_a_body_that_is_no_event_stream(body: bytes) -> None:
-    """A body in which not one event is found is refused, whatever it calls itself."""
+    """A body that is neither events nor an answer is refused, whatever it calls itself."""
     reader = AnswerReader(Mode.JSON)
     assert list(reader.feed(body)) == []
     with pytest.raises(ProviderError, match="did not answer with an event stream"):
@@ -277,10 +309,10 @@ def test_a_body_that_is_no_event_stream(body: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "event", [b"data: no json\n\n", b"data: [1]\n\n", b'data: {"choices": 7}\n\n', b"data: 1" * 200_000]
+    "event", [b'data: {"choices": \n\n', b'data: {"choices": 7}\n\n', b'data: {}\ndata: {"\n\n', b"data: 1" * 200_000]
 )
-def test_an_event_that_is_no_chunk(event: bytes) -> None:
-    """Something else in an event, or one too large, is the provider's error."""
+def test_an_event_that_cannot_be_read(event: bytes) -> None:
+    """An object that is cut or of another form may have held text, and one too large is not waited for."""
     with pytest.raises(ProviderError, match="the provider sent an event"):
         next(AnswerReader(Mode.JSON).feed(event))
 

@@ -164,6 +164,14 @@ async def test_an_install_that_takes_long_goes_on(monkeypatch: pytest.MonkeyPatc
     await provider.close()
 
 
+async def test_it_can_be_loaded_before_it_is_asked(provider: LocalProvider) -> None:
+    """Once: what is loaded stays."""
+    await provider.load()
+    pid = provider.pid
+    await provider.load()
+    assert (provider.state, provider.pid) == (ModelState.READY, pid)
+
+
 async def test_a_process_that_is_killed_is_started_again(provider: LocalProvider) -> None:
     """The answer that was being written fails, a retry may help, and the next request has an answer."""
     failure = await _killed(provider)

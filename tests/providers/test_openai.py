@@ -1,6 +1,7 @@
 """The openai provider against a real HTTP server that behaves, and one that does not."""
 
 import asyncio
+import json
 import logging
 import socket
 import traceback
@@ -15,7 +16,7 @@ import httpx2
 import openai
 import pytest
 
-from gateway.errors import BadRequest, ProviderError, ProviderFailure, ProviderRateLimited, ProviderTimeout
+from gateway.errors import BadRequest, ProviderError, ProviderFailure, ProviderRateLimited, ProviderTimeout, Refused
 from gateway.ports import Delta, Finish, Mode, Provider, ProviderRequest, Reasoning, Refusal, Text, Usage
 from gateway.providers.openai import OpenAIProvider
 from tests.fakes.openai_server import SECRET, FakeOpenAI, Reply
@@ -169,6 +170,26 @@ async def test_a_server_that_lists_no_models(server: FakeOpenAI, provider: OpenA
     assert "GATEWAY_MODEL" in failure.message
 
 
+@pytest.mark.parametrize(
+    ("models", "listed"),
+    [(["a", "b"], ["a", "b"]), ([], []), (None, None), (Reply(body=b"<html>", content_type="text/html"), None)],
+)
+async def test_the_list_of_models(
+    server: FakeOpenAI, provider: OpenAIProvider, models: list[str] | Reply | None, listed: list[str] | None
+) -> None:
+    """It is given as the server has it; a server without one, or with something else there, has none."""
+    server.models = models
+    assert await provider.models() == listed
+
+
+async def test_a_list_of_models_that_is_refused(server: FakeOpenAI, provider: OpenAIProvider) -> None:
+    """The failure has the status and nothing of the answer."""
+    server.models = Reply(status=401)
+    with pytest.raises(ProviderError) as failure:
+        await provider.models()
+    assert failure.value.message == "the provider answered 401"
+
+
 def test_an_empty_base_url_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
     """As a .env file sets it that leaves the value out; the SDK alone would ask nowhere."""
     monkeypatch.setenv("OPENAI_BASE_URL", "")
@@ -205,6 +226,27 @@ async def test_an_error_status(server: FakeOpenAI, provider: OpenAIProvider, sta
     assert (type(failure), failure.message) == (ProviderError, f"the provider answered {status}")
 
 
+async def test_a_content_filter_that_refuses_the_request(server: FakeOpenAI, provider: OpenAIProvider) -> None:
+    """It is a refusal, and a retry cannot help."""
+    body = json.dumps({"error": {"code": "content_filter", "message": SECRET}}).encode()
+    server.reply(Reply(status=400, body=body))
+    failure = await _failure(provider)
+    assert (type(failure), failure.retryable, SECRET in failure.message) == (Refused, False, False)
+
+
+async def test_responses_go_to_their_own_path(server: FakeOpenAI, provider: OpenAIProvider) -> None:
+    """And so does nothing else."""
+    for mode in (Mode.RESPONSES, Mode.TOOLS):
+        await _read(provider, _request(mode, model="m"))
+    assert [request.path for request in server.requests] == ["/v1/responses", "/v1/chat/completions"]
+
+
+async def test_a_list_that_is_whole_when_the_connection_is_cut(server: FakeOpenAI, provider: OpenAIProvider) -> None:
+    """The model wrote all it was asked for: what is lost then is an end like any other."""
+    server.reply(Reply(['{"items": [1', "]}"], is_dropped=True))
+    assert await _read(provider, _request(wrapper="items", is_list=True)) == [Text("[1"), Text("]")]
+
+
 @pytest.mark.parametrize(
     ("headers", "wait_ms"),
     [
@@ -236,13 +278,34 @@ async def test_too_many_requests_until_a_date(server: FakeOpenAI, provider: Open
 
 
 @pytest.mark.parametrize("content_type", ["text/html; charset=utf-8", "application/json", "text/event-stream"])
-@pytest.mark.parametrize("body", [f"<html>{SECRET}</html>", f'{{"error": "{SECRET}"}}'], ids=["html", "json"])
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        (f"<html>{SECRET}</html>", "the provider did not answer with an event stream"),
+        (f'{{"detail": "{SECRET}"}}', "the provider did not answer with an event stream"),
+        (f'{{"error": "{SECRET}"}}', "the provider reported an error while it was answering"),
+    ],
+    ids=["html", "json", "error"],
+)
 async def test_a_document_in_place_of_a_stream(
-    server: FakeOpenAI, provider: OpenAIProvider, content_type: str, body: str
+    server: FakeOpenAI, provider: OpenAIProvider, content_type: str, body: str, words: str
 ) -> None:
-    """A page or an error object with status 200 is refused as what it is not."""
+    """A page or another object with status 200 is refused as what it is not, whatever it calls itself."""
     server.reply(Reply(body=body.encode(), content_type=content_type))
-    assert (await _failure(provider)).message == "the provider did not answer with an event stream"
+    assert (await _failure(provider)).message == words
+
+
+@pytest.mark.parametrize("cut_bytes", [1, None])
+async def test_a_server_that_does_not_stream(
+    server: FakeOpenAI, provider: OpenAIProvider, cut_bytes: int | None
+) -> None:
+    """A whole completion in one document is an answer."""
+    call = {"id": "c", "type": "function", "function": {"name": "extract", "arguments": '{"answer": 42}'}}
+    choice = {"index": 0, "message": {"content": None, "tool_calls": [call]}, "finish_reason": "tool_calls"}
+    tokens = {"prompt_tokens": 3, "completion_tokens": 5}
+    body = json.dumps({"object": "chat.completion", "choices": [choice], "usage": tokens}, indent=1).encode()
+    server.reply(Reply(body=body, content_type="application/json", cut_bytes=cut_bytes))
+    assert await _read(provider) == [Text('{"answer": 42}'), Usage(3, 5), Finish("stop")]
 
 
 async def test_nothing_the_provider_says_gets_out(
@@ -251,7 +314,7 @@ async def test_nothing_the_provider_says_gets_out(
     """Neither a key nor a provider's words stand in an error, its traceback, or a log above debug."""
     caplog.set_level(logging.INFO)
     replies = [Reply(status=401), Reply(status=500), Reply(status=429), Reply(error={"message": SECRET})]
-    server.reply(*replies, Reply(body=f"data: {SECRET}\n\n".encode()))
+    server.reply(*replies, Reply(body=f'data: {{"{SECRET}\n\n'.encode()))
     for _ in range(5):
         assert SECRET not in "".join(traceback.format_exception(await _failure(provider)))
     assert SECRET not in caplog.text

@@ -89,6 +89,11 @@ async def test_speed(speed: float, pauses_s: list[float]) -> None:
     assert clock.pauses_s == pytest.approx(pauses_s)
 
 
+def test_texts_are_counted() -> None:
+    """Two recordings of one text are one: the last one plays."""
+    assert RecordedProvider([_RECORDING, _RECORDING, CONFERENCE_RECORDING]).texts == 2
+
+
 def test_a_recording_survives_its_file() -> None:
     """What is written is read back the same, and is plain JSON with one delta to a line."""
     text = _RECORDING.to_json()

@@ -106,3 +106,21 @@ def test_the_bound_is_for_one_event_and_not_for_the_stream() -> None:
     decoder = EventStreamDecoder(max_event_bytes=64)
     stream = b"data: 0123456789\n\n: still here\n\n" * 100
     assert sum(len(decoder.feed(bytes([byte]))) for byte in stream) == 100
+
+
+@pytest.mark.parametrize(
+    ("before", "events"),
+    [
+        (b"data: a\n", [Event(b"", b"a\nb")]),
+        (b"event: x\n", [Event(b"x", b"b")]),
+        (b"data: a", [Event(b"", b"adata: b")]),
+        (b": comment\r", [Event(b"", b"b")]),
+        (b"", [Event(b"", b"b")]),
+    ],
+)
+def test_a_whole_event_behind_an_open_one(before: bytes, events: list[Event]) -> None:
+    """What came before it still counts."""
+    decoder = EventStreamDecoder()
+    assert decoder.feed(b"data: first\n\n") == [Event(b"", b"first")]
+    assert decoder.feed(before) + decoder.feed(b"data: b\n\n") == events
+    assert decoder.feed(b"data: c\n\n") == [Event(b"", b"c")]

@@ -473,3 +473,48 @@ describe("a watch of items, text or reasoning", () => {
     assert.equal(watch.getSnapshot().value, "right");
   });
 });
+
+describe("the provider's state", () => {
+  const provider = { name: "local", model: "tiny", state: "idle", reason: "no key is set", small: true };
+  const ready = { ...provider, state: "ready" };
+
+  test("is a new welcome for the listeners, and nothing is asked for anew", () => {
+    const { server, session } = setUp();
+    server.socket.welcome({ provider });
+    session.extract({ input: "text" });
+    server.socket.take();
+    const before = session.getSnapshot().welcome;
+    /** @type {unknown[]} */
+    const heard = [];
+    session.subscribe(({ welcome }) => heard.push(welcome?.provider));
+    server.socket.say({ type: "provider", ...ready });
+    assert.deepEqual(heard, [ready]);
+    const after = session.getSnapshot().welcome;
+    assert.deepEqual([before?.provider, after?.provider, after?.session], [provider, ready, "s"]);
+    assert.deepEqual(server.socket.take(), []);
+  });
+
+  test("before the welcome is nobody's, as are messages that are not known", () => {
+    const { server, session } = setUp();
+    server.socket.say({ type: "provider", ...ready }, { type: "weather", name: "rain" });
+    assert.equal(session.getSnapshot().welcome, null);
+    server.socket.welcome({ provider });
+    const { welcome } = session.getSnapshot();
+    server.socket.say({ type: "weather", name: "rain" });
+    assert.equal(session.getSnapshot().welcome, welcome);
+  });
+
+  test("after the way back is the new welcome's, and every watch is asked for once more", () => {
+    const { server, clock, session } = welcomed();
+    session.extract({ input: "text" });
+    server.socket.say(started, first, { type: "provider", ...ready });
+    server.socket.drop(1006);
+    clock.advance(500);
+    server.socket.welcome({ provider });
+    assert.deepEqual(session.getSnapshot().welcome?.provider, provider);
+    assert.deepEqual(
+      server.socket.take().map(({ type }) => type),
+      ["hello", "watch"],
+    );
+  });
+});

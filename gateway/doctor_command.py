@@ -1,0 +1,297 @@
+"""The command `gateway doctor`: what is installed, what would run, whether it answers, and which setting is wrong.
+
+Each finding is one line in our own words; no credential, address or answer of a provider is in it.
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import platform
+import socket
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, fields
+from difflib import get_close_matches
+from enum import StrEnum
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+from pydantic import ValidationError
+
+from gateway.arguments import add_command, add_provider, called, fault, given, log_faults
+from gateway.choice import Choice, choose
+from gateway.core.limits import Limits
+from gateway.errors import GatewayError
+from gateway.models import has_runtime, installed_model
+from gateway.ports import Provider, ProviderRequest, Text
+from gateway.printable import printable
+from gateway.providers.local import LocalProvider
+from gateway.providers.openai import OpenAIProvider
+from gateway.providers.recorded import RecordedProvider
+from gateway.settings import Settings, SettingsError, in_words, limits_from
+from gateway.terminal import coloured
+from gateway.version import __version__
+
+__all__ = ["add_doctor"]
+
+_PACKAGES = ("openai", "websockets", "uvicorn", "pydantic")
+_RUNTIME = "xllamacpp"
+_PREFIX = "GATEWAY_"
+
+_LIST_S = 5.0
+"""For the provider's list of models."""
+
+_ANSWER_S = 60.0
+"""For the model on this machine to be loaded and to begin an answer."""
+
+_QUESTION = ProviderRequest(
+    messages=({"role": "user", "content": "Is it true that one and one are two?"},),
+    schema={
+        "type": "object",
+        "properties": {"is_true": {"type": "boolean"}},
+        "required": ["is_true"],
+        "additionalProperties": False,
+    },
+)
+
+_EPILOG = """\
+examples:
+  gateway doctor
+  gateway doctor --provider local            start the model on this machine, and ask it once
+  gateway doctor --json | jq .provider
+
+A line begins with ok, warn or fail. The local model is started, asked and ended; openai is asked for its list of
+models, which costs nothing. No key is printed.
+
+exit status:
+  0 an extraction would work, 1 it would not, 2 asked for wrongly, 130 interrupted
+
+environment:
+  OPENAI_API_KEY, OPENAI_BASE_URL and every GATEWAY_ variable are looked at; NO_COLOR: no colours
+"""
+
+
+class Verdict(StrEnum):
+    """What a finding means for an extraction."""
+
+    OK = "ok"
+    WARN = "warn"  # it would work; something else would not, or not as it was meant
+    FAIL = "fail"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line."""
+
+    verdict: Verdict
+    topic: str
+    words: str
+
+
+def add_doctor(commands: Any) -> None:
+    """Add the command to a parser's sub-commands."""
+    command = add_command(
+        commands,
+        "doctor",
+        summary="say what is installed, what would run, and what is wrong",
+        description="Look at this environment: versions, models, settings, the provider that would run, the port.",
+        epilog=_EPILOG,
+    )
+    command.add_argument("--host", help="address that `gateway serve` is to listen on")
+    command.add_argument("--port", type=int, help="TCP port that it is to listen on")
+    add_provider(command)
+    command.add_argument("--json", action="store_true", help="write one JSON object")
+    command.set_defaults(run=_doctor)
+
+
+def _doctor(parsed: argparse.Namespace) -> int:
+    settings, faults = _settings(parsed)
+    findings = [*_installed(), *faults, *_unknown(os.environ), *_limit_faults(os.environ)]
+    choice: Choice | None = None
+    if settings is not None:
+        log_faults(settings)
+        choice, chosen = _chosen(settings)
+        findings += [*chosen, *_served(settings)]
+        if choice is not None:
+            findings.append(asyncio.run(_reached(choice.provider, settings.model)))
+    does_work = all(finding.verdict is not Verdict.FAIL for finding in findings)
+    if parsed.json:
+        _write_json(findings, choice, does_work=does_work)
+    else:
+        _write_lines(findings)
+    return int(not does_work)
+
+
+def _write_lines(findings: list[Finding]) -> None:
+    topic_chars = max(len(finding.topic) for finding in findings)
+    for finding in findings:
+        verdict = coloured(finding.verdict, f"{finding.verdict:<4}", sys.stdout)
+        sys.stdout.write(f"{verdict}  {finding.topic:<{topic_chars}}  {printable(finding.words)}\n")
+
+
+def _write_json(findings: list[Finding], choice: Choice | None, *, does_work: bool) -> None:
+    report = {
+        "works": does_work,
+        "provider": None if choice is None else choice.provider.name,
+        "versions": {"gateway": __version__, "python": platform.python_version(), **_versions()},
+        "findings": [asdict(finding) for finding in findings],
+    }
+    sys.stdout.write(json.dumps(report, indent=2) + "\n")
+
+
+def _versions() -> dict[str, str | None]:
+    """Return the version of each package that counts; None where it is not installed."""
+    return {name: _version(name) for name in (*_PACKAGES, _RUNTIME)}
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None
+
+
+def _installed() -> Iterator[Finding]:
+    python = f"Python {platform.python_version()}, {platform.system()} {platform.machine()}"
+    yield Finding(Verdict.OK, "gateway", f"{__version__}, {python}")
+    yield Finding(Verdict.OK, "packages", ", ".join(f"{name} {_version(name) or 'is missing'}" for name in _PACKAGES))
+    runtime = f"{_RUNTIME} {_version(_RUNTIME)}" if has_runtime() else "not installed: `gateway model install` does it"
+    yield Finding(Verdict.OK, "llama.cpp", runtime)
+    model = installed_model()
+    words = "none installed" if model is None else f"{model.name}, {model.size_bytes / 1e6:,.0f} MB, {model.source}"
+    yield Finding(Verdict.OK, "model files", words)
+
+
+def _settings(parsed: argparse.Namespace) -> tuple[Settings | None, list[Finding]]:
+    """Return the settings, or what is wrong with their variables.
+
+    Raises:
+        ValidationError: it is an option that is wrong.
+    """
+    asked = given(parsed)
+    try:
+        return Settings(**asked), []
+    except ValidationError as error:
+        faults = error.errors()
+        if any(fault["loc"][0] in asked for fault in faults):
+            raise
+        return None, [
+            Finding(Verdict.FAIL, "settings", f"{called(str(each['loc'][0]))}: {fault(each)}") for each in faults
+        ]
+
+
+def _unknown(environment: Mapping[str, str]) -> Iterator[Finding]:
+    """Find variables that look like settings and are none."""
+    known = [f"{_PREFIX}{name.upper()}" for name in (*Settings.model_fields, *(each.name for each in fields(Limits)))]
+    for name in sorted(environment):
+        if name.startswith(_PREFIX) and name not in known:
+            closest = get_close_matches(name, known, n=1, cutoff=0.0)[0]
+            yield Finding(Verdict.WARN, "settings", f"{name}: there is no such setting; the closest is {closest}")
+
+
+def _limit_faults(environment: Mapping[str, str]) -> Iterator[Finding]:
+    for limit in fields(Limits):
+        variable = f"{_PREFIX}{limit.name.upper()}"
+        try:
+            limits_from({variable: environment[variable]} if variable in environment else {})
+        except SettingsError as error:
+            yield Finding(Verdict.FAIL, "settings", str(error))
+
+
+def _chosen(settings: Settings) -> tuple[Choice | None, list[Finding]]:
+    """Return the provider that would run, and why."""
+    try:
+        limits = limits_from()
+    except SettingsError:
+        limits = Limits()  # which one is wrong is a finding of its own
+    try:
+        choice = choose(settings, limits)
+    except SettingsError as error:
+        return None, [Finding(Verdict.FAIL, "provider", str(error))]
+    return choice, [Finding(Verdict.OK, "provider", choice.line)]
+
+
+def _served(settings: Settings) -> Iterator[Finding]:
+    """Find what would keep `gateway serve` from listening."""
+    try:
+        settings.check()
+    except SettingsError as error:
+        yield Finding(Verdict.WARN, "serve", str(error))
+    yield _port(settings.host, settings.port)
+
+
+def _port(host: str, port: int) -> Finding:
+    if port == 0:
+        return Finding(Verdict.OK, "port", f"any free one, on {host}")
+    try:
+        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        with socket.socket(family, kind) as tried:
+            tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            tried.bind(address)
+    except OSError as error:
+        return Finding(Verdict.WARN, "port", f"{host}, port {port}: {in_words(error)}")
+    return Finding(Verdict.OK, "port", f"{host}, port {port}: free")
+
+
+async def _reached(provider: Provider, model: str | None) -> Finding:
+    """Find out whether the provider answers; nothing that was started is left."""
+    try:
+        match provider:
+            case OpenAIProvider():
+                return await _listed(provider, model)
+            case LocalProvider():
+                return await _asked(provider)
+            case RecordedProvider():
+                return Finding(Verdict.OK, "answers", f"{_count(provider.texts, 'recorded text')}, and no other")
+            case _:
+                return Finding(Verdict.WARN, "answers", f"not tried: {provider.name}")
+    except GatewayError as error:
+        return Finding(Verdict.FAIL, "answers", error.message)
+    finally:
+        await provider.close()
+
+
+async def _listed(provider: OpenAIProvider, model: str | None) -> Finding:
+    try:
+        async with asyncio.timeout(_LIST_S):
+            models = await provider.models()
+    except TimeoutError:
+        return Finding(Verdict.FAIL, "answers", f"the provider did not list its models within {_LIST_S:g} s")
+    return _judged(models, model)
+
+
+def _judged(models: list[str] | None, model: str | None) -> Finding:
+    if models is None:
+        words = "the provider lists no models; does OPENAI_BASE_URL end in /v1?"
+        return Finding(Verdict.FAIL if model is None else Verdict.WARN, "answers", words)
+    listed = f"the provider lists {_count(len(models), 'model')}"
+    if model is None:
+        is_clear = len(models) == 1
+        words = "which is used" if is_clear else "and none is chosen: set GATEWAY_MODEL"
+        return Finding(Verdict.OK if is_clear else Verdict.FAIL, "answers", f"{listed}, {words}")
+    is_there = model in models
+    words = f"{model} {'among them' if is_there else 'not among them'}"
+    return Finding(Verdict.OK if is_there else Verdict.WARN, "answers", f"{listed}, {words}")
+
+
+async def _asked(provider: LocalProvider) -> Finding:
+    """Load the model and wait for the first word of an answer."""
+    began_s = time.monotonic()
+    try:
+        async with asyncio.timeout(_ANSWER_S):
+            await provider.load()
+            loaded_s = time.monotonic()
+            async with aclosing(provider.stream(_QUESTION)) as deltas:
+                while not isinstance(await anext(deltas, Text("")), Text):
+                    pass
+    except TimeoutError:
+        return Finding(Verdict.FAIL, "answers", f"the model did not answer within {_ANSWER_S:g} s")
+    load_ms, first_ms = round((loaded_s - began_s) * 1000), round((time.monotonic() - loaded_s) * 1000)
+    return Finding(Verdict.OK, "answers", f"loaded in {load_ms:,} ms, first token {first_ms:,} ms later")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

@@ -1,0 +1,116 @@
+/**
+ * A schema of one's own, by form or as JSON. The text is what counts; the form writes into it when it is edited, so
+ * looking at it in the other way changes nothing.
+ */
+
+import { Builder } from "./builder.js";
+import { byId, setText } from "./dom.js";
+import { read, write } from "./schema.js";
+import { tabs } from "./tabs.js";
+
+/** @typedef {import("../client/protocol.js").Json} Json */
+
+const VIEWS = ["schema-form", "schema-json"];
+
+export class OwnSchema {
+  #text = byId("schema", HTMLTextAreaElement);
+  #builder = new Builder(() => this.#written());
+  /** The text that the form shows; another one is read anew. */
+  #shown = "";
+  #view = 0;
+  #onChange;
+  #select;
+
+  /** @param {() => void} onChange hears of another schema */
+  constructor(onChange) {
+    this.#onChange = onChange;
+    this.#text.addEventListener("input", () => {
+      this.#checkText();
+      onChange();
+    });
+    this.#select = tabs(
+      VIEWS.map((id) => byId(`tab-${id}`)),
+      (at) => this.#show(at),
+    );
+    byId("edit-json").addEventListener("click", () => {
+      this.#select(1);
+      this.#text.focus();
+    });
+  }
+
+  /** As far as it can be read now. @returns {Json | undefined} */
+  get value() {
+    return parse(this.#text.value).value;
+  }
+
+  /** @param {Json} schema */
+  set(schema) {
+    this.#text.value = JSON.stringify(schema, null, 2);
+    this.#text.scrollTop = 0;
+    this.#show(this.#view);
+  }
+
+  /** The schema, or undefined where it is not right: that is said and focused. @returns {Json | undefined} */
+  check() {
+    const isForm = this.#view === 0 && !byId("fields-box").hidden;
+    const value = this.#checkText();
+    if (isForm) return this.#builder.check() ? value : undefined;
+    if (value === undefined) {
+      this.#select(1);
+      this.#text.focus();
+    }
+    return value;
+  }
+
+  /** @param {number} at */
+  #show(at) {
+    this.#view = at;
+    VIEWS.forEach((id, index) => {
+      byId(id).hidden = index !== at;
+    });
+    byId("schema-title").hidden = at === 1;
+    if (at === 0) this.#read();
+    this.#checkText();
+    this.#onChange();
+  }
+
+  #read() {
+    const text = this.#text.value;
+    if (text === this.#shown) return;
+    const { value, problem } = parse(text);
+    const { model, reason } = value === undefined ? { model: null, reason: problem } : read(value);
+    byId("fields-box").hidden = model === null;
+    byId("unshown").hidden = model !== null;
+    byId("schema-title").hidden = model === null;
+    this.#shown = model ? text : "";
+    if (model) this.#builder.show(model);
+    const place = value === undefined ? problem : `What the form cannot show: ${reason}.`;
+    setText(byId("unshown-reason"), place);
+  }
+
+  #written() {
+    this.#shown = this.#text.value = JSON.stringify(write(this.#builder.model), null, 2);
+    this.#onChange();
+  }
+
+  #checkText() {
+    const { value, problem } = parse(this.#text.value);
+    this.#text.setAttribute("aria-invalid", String(problem !== ""));
+    setText(byId("schema-error"), problem);
+    return value;
+  }
+}
+
+/**
+ * @param {string} text
+ * @returns {{value?: Json, problem: string}}
+ */
+function parse(text) {
+  try {
+    const value = JSON.parse(text);
+    const isSchema = typeof value === "object" && value !== null && !Array.isArray(value);
+    return isSchema ? { value, problem: "" } : { problem: "A schema is a JSON object: { … }" };
+  } catch (error) {
+    return { problem: `This is not JSON yet: ${/** @type {Error} */ (error).message}` };
+  }
+}

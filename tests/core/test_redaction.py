@@ -1,0 +1,147 @@
+"""What may not be shown: never a part of it, in no state and no update, however the text is cut."""
+
+import itertools
+import json
+from typing import Annotated, Any, Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import BaseModel, Field
+
+from gateway import Stream
+from gateway.core.document import Document, Encoding, View
+from gateway.core.growth import Growth
+from gateway.core.parser import Parser
+from gateway.core.pointer import JsonValue
+from gateway.core.redaction import MASK, Redaction, Transform
+from gateway.core.schema import Schema
+from gateway.core.shape import Shape
+
+Secret = Annotated[str, Stream(redact=True)]
+
+
+class Card(BaseModel):
+    """Paid by card."""
+
+    kind: Literal["card"]
+    number: Secret
+
+
+class Debit(BaseModel):
+    """Paid by debit; told from a gift by its members only."""
+
+    account: Secret
+    bank: str
+
+
+class Gift(BaseModel):
+    """Paid by somebody else."""
+
+    sender: Secret
+    note: str
+
+
+class Person(BaseModel):
+    """Somebody."""
+
+    name: str
+    pin: Annotated[int, Stream(redact=True)]
+    notes: Annotated[dict[str, Any], Stream(redact=True)]
+    payment: Annotated[Card | None, Field(default=None)]
+    other: Debit | Gift | None = None
+
+
+SHAPE = Schema.from_model(list[Person]).shape
+SECRETS = ("4929", "k1a1", "k2b2", "k3c3", "9876", "k4d4", "k5e5")
+TEXT = json.dumps(
+    [
+        {
+            "name": "Ann",
+            "pin": 987654,
+            "notes": {"a": "k1a1x", "deep": [{"b": "k2b2x", "flag": True}, 98765]},
+            "payment": {"kind": "card", "number": "4929 1234"},
+            "other": {"account": "k3c3x", "bank": "b"},
+        },
+        {"name": "Bo", "pin": 98765, "notes": {}, "other": {"sender": "k4d4x", "account": "k5e5x"}},
+    ]
+)
+REPEATED = TEXT.replace('"name": "Bo"', '"name": "Bo", "notes": {"z": "k1a1y"}, "pin": 987612')
+
+
+def frames(pieces: list[str], transform: Transform | None = None) -> list[str]:
+    """Return every update of every view, whole and by steps, behind each piece."""
+    parser, document = Parser(), Document("e", SHAPE.placeholder())
+    growth = Growth(SHAPE, redaction=Redaction(SHAPE, transform))
+    seen: list[str] = []
+    for piece in pieces:
+        rev = document.rev
+        document.publish(growth.shaped(parser.feed(piece)))
+        for encoding in Encoding:
+            for has_skeleton in (True, False):
+                view = View(encoding, has_skeleton, progress=True)
+                seen += [document.update(view, since).body for since in (rev, 0, None)]
+    return seen
+
+
+@given(st.sampled_from([TEXT, REPEATED]), st.lists(st.integers(0, len(REPEATED)), max_size=12))
+def test_no_part_of_it_is_ever_shown(text: str, cuts: list[int]) -> None:
+    """Strings, numbers, whole objects, variants of unions and keys that come twice."""
+    places = [0, *sorted({min(cut, len(text)) for cut in cuts}), len(text)]
+    for body in frames([text[begin:end] for begin, end in itertools.pairwise(places)]):
+        assert not [secret for secret in SECRETS if secret in body]
+
+
+def test_character_by_character() -> None:
+    """As a model writes that is in no hurry."""
+    assert not [secret for body in frames(list(REPEATED)) for secret in SECRETS if secret in body]
+
+
+def value_of(text: str, shape: Shape, transform: Transform | None = None) -> JsonValue:
+    """Return what is shown of a whole text."""
+    parser, document = Parser(), Document("e", shape.placeholder())
+    document.publish(Growth(shape, redaction=Redaction(shape, transform)).shaped(parser.feed(text)))
+    return document.plain_value()
+
+
+def test_what_is_shown_instead() -> None:
+    """The mask for a string, null for anything else; what is not covered stays."""
+    (ann, bo) = json.loads(json.dumps(value_of(TEXT, SHAPE)))
+    assert ann == {
+        "name": "Ann",
+        "pin": None,
+        "notes": {"a": MASK, "deep": [{"b": MASK, "flag": None}, None]},
+        "payment": {"kind": "card", "number": MASK},
+        "other": {"account": MASK, "bank": "b"},
+    }
+    assert bo["other"] == {"sender": MASK, "account": MASK}
+
+
+def last_four(_: str, value: JsonValue) -> JsonValue:
+    """Show the end of a string."""
+    return f"…{value[-4:]}" if isinstance(value, str) else 0
+
+
+def test_a_transform_of_ones_own() -> None:
+    """It is given what is marked, complete; where nothing is marked, every leaf with its pointer."""
+    (ann, _) = json.loads(json.dumps(value_of(TEXT, SHAPE, last_four)))
+    assert (ann["name"], ann["pin"], ann["payment"]["number"]) == ("Ann", 0, "…1234")
+    unmarked = Schema.from_model(dict[str, list[str]]).shape
+    assert value_of('{"a":["xy"]}', unmarked, lambda pointer, value: f"{pointer}={value}") == {"a": ["/a/0=xy"]}
+
+
+def test_a_transform_that_fails_leaks_nothing() -> None:
+    """The mask stands there, and the rest goes on."""
+
+    def fails(_: str, value: JsonValue) -> JsonValue:
+        raise ValueError(value)
+
+    (ann, _) = json.loads(json.dumps(value_of(TEXT, SHAPE, fails)))
+    assert (ann["name"], ann["pin"], ann["payment"]["number"]) == ("Ann", None, MASK)
+
+
+@pytest.mark.parametrize("transform", [None, last_four])
+def test_a_validated_value_is_shown_the_same_way(transform: Transform | None) -> None:
+    """What grew and what is shown at once are equal."""
+    redaction = Redaction(SHAPE, transform)
+    assert redaction.value(SHAPE, "", json.loads(TEXT)) == value_of(TEXT, SHAPE, transform)
