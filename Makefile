@@ -74,7 +74,7 @@ clean: ## remove everything that these verbs made
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A key or an address of a provider, or the provider's own name: then nobody waits for a model of this machine.
-NEEDS_NO_MODEL = test -n "$$OPENAI_API_KEY$$OPENAI_BASE_URL$$GATEWAY_MODEL_FILE" -o \
+NEEDS_NO_MODEL = test -n "$$OPENAI_API_KEY$$OPENAI_BASE_URL$$GATEWAY_MODEL_FILE$$GATEWAY_RECORDINGS" -o \
 	"$${GATEWAY_PROVIDER:-auto}" = recorded -o "$${GATEWAY_PROVIDER:-auto}" = openai
 
 # Hashes for every platform; no addresses, so that a machine with a mirror uses its mirror.

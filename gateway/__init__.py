@@ -1,12 +1,9 @@
 """A real-time extraction gateway: structured data out of language models, while it is being written.
 
-`Gateway`, `stream` and `stream_sync` are imported when they are first asked for: the core stands below the server and
-does not load it.
+Everything here is imported when it is first asked for: the core stands below the server and does not load it.
 """
 
 from importlib import import_module
-
-from gateway.version import __version__
 
 __all__ = ["Gateway", "Partial", "Stream", "__version__", "stream", "stream_sync"]
 
@@ -14,6 +11,7 @@ _PLACES = {
     "Gateway": "gateway.app",
     "Partial": "gateway.streaming",
     "Stream": "gateway.annotations",
+    "__version__": "gateway.version",
     "stream": "gateway.app",
     "stream_sync": "gateway.app",
 }

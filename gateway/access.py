@@ -6,21 +6,29 @@ The application's own word is a function of the upgrade request and the credenti
 import hashlib
 import hmac
 from collections.abc import Awaitable, Callable
+from functools import cached_property, partial
 from inspect import isawaitable, iscoroutinefunction
 from typing import TypeAlias
 
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
-from gateway.errors import Unauthenticated
+from gateway.errors import Forbidden, GatewayError, Unauthenticated
 
 __all__ = ["Access", "Authenticate"]
 
 Authenticate: TypeAlias = Callable[[HTTPConnection, str | None], "str | Awaitable[str | None] | None"]
 """Given the upgrade request and the credential of `hello` or `bearer.…`, returns the name of who it is, or None.
 
-A GatewayError that it raises is what the client is told. It may be asynchronous; a plain function runs in a thread.
+A GatewayError that it raises is what the client is told, and so is an HTTPException of 401 or 403. It may be
+asynchronous; a plain function runs in a thread.
 """
+
+_REFUSALS: dict[int, type[GatewayError]] = {401: Unauthenticated, 403: Forbidden}
+
+_THREADS = 8
+"""For plain functions: a slow one must not take the threads that serve files."""
 
 
 class Access:
@@ -35,6 +43,10 @@ class Access:
         """Know the credentials."""
         self._tokens = [token.encode() for token in tokens]
         self._authenticate = authenticate
+
+    @cached_property
+    def _limiter(self) -> CapacityLimiter:
+        return CapacityLimiter(_THREADS)
 
     async def principal(self, connection: HTTPConnection, credential: str | None) -> str:
         """Return the name of who asks; empty where everybody may enter.
@@ -60,10 +72,19 @@ class Access:
     async def _known(self, connection: HTTPConnection, credential: str | None) -> str | None:
         if self._authenticate is None:
             return None
-        if iscoroutinefunction(self._authenticate):
-            return _checked(await self._authenticate(connection, credential))
-        answer = await to_thread.run_sync(self._authenticate, connection, credential, abandon_on_cancel=True)
-        return _checked(await answer if isawaitable(answer) else answer)
+        try:
+            return _checked(await self._asked(self._authenticate, connection, credential))
+        except HTTPException as refusal:  # what an application's own dependencies raise
+            if refusal.status_code not in _REFUSALS:
+                raise
+            raise _REFUSALS[refusal.status_code]("the application does not let this client in") from None
+
+    async def _asked(self, authenticate: Authenticate, connection: HTTPConnection, credential: str | None) -> object:
+        if iscoroutinefunction(authenticate):
+            return await authenticate(connection, credential)
+        ask = partial(authenticate, connection, credential)
+        answer = await to_thread.run_sync(ask, abandon_on_cancel=True, limiter=self._limiter)
+        return await answer if isawaitable(answer) else answer
 
 
 def _checked(name: object) -> str | None:

@@ -1,5 +1,6 @@
 """The composition root: an application's extractors, a provider and settings become one ASGI application."""
 
+import asyncio
 import mimetypes
 import secrets
 import time
@@ -26,6 +27,7 @@ from gateway.core import frames, messages
 from gateway.core.limits import Limits
 from gateway.core.parts import ENCODINGS
 from gateway.core.schema import Schema
+from gateway.errors import BadRequest
 from gateway.handshake import Handshake
 from gateway.hub import Hub
 from gateway.jobs import Jobs
@@ -84,6 +86,7 @@ class Gateway:
         self.tasks = Tasks()
         self.heartbeat = Heartbeat(_HEARTBEAT_S)
         self._authenticate = authenticate
+        self._loop: asyncio.AbstractEventLoop | None = None  # of the extractions in process
         self._given = provider
         self._choice = None if provider is None else self._heard(Choice(provider, "the application gives it"))
         self._hub: Hub | None = None
@@ -171,6 +174,20 @@ class Gateway:
             self._hub = Hub(self.provider, limits=limits, tasks=self.tasks, now_s=time.monotonic, new_id=_new_id)
         return self._hub
 
+    def _in_this_loop(self) -> Hub:
+        """Return the hub, after everything that a loop which is over has left.
+
+        Raises:
+            RuntimeError: it runs in another loop.
+        """
+        loop = asyncio.get_running_loop()
+        if self._loop is not None and self._loop is not loop:
+            if not self._loop.is_closed() or self._given is not None:
+                raise RuntimeError("this Gateway is in use in another event loop: close it there, or make another one")
+            self.settings, self.tasks, self.heartbeat = self._settings, Tasks(), Heartbeat(_HEARTBEAT_S)
+        self._loop = loop
+        return self.hub
+
     def stream(
         self,
         response_model: type[M],
@@ -185,7 +202,8 @@ class Gateway:
     ) -> AsyncGenerator[Partial[M]]:
         """Extract in this process: ever fuller partials, the last one validated.
 
-        Leaving the loop cancels the provider's call. The gateway stays open for further calls until `close`.
+        The first step starts it; leaving the loop cancels the provider's call. The gateway stays open for further
+        calls until `close`, in one event loop.
 
         Args:
             response_model: a pydantic model, or any type pydantic can validate (`list[User]`); what it was registered
@@ -211,12 +229,11 @@ class Gateway:
         given = {name: value for name, value in wish.items() if value is not None}
         request = frames.read(msgspec.json.encode(given).decode(), max_depth=self.limits.message_depth)
         job = self._jobs.job(cast("messages.Extract", request), extractor)
-        audience, _ = self.hub.start(job)
         return partials(
-            audience,
+            lambda: self._in_this_loop().start(job)[0],
             response_model,
             validated_by(response_model),
-            interval_ms=round(interval * 1000),
+            interval_ms=_milliseconds(interval),
             has_progress=progress,
         )
 
@@ -254,6 +271,7 @@ class Gateway:
         await self.tasks.close(patience_s=_LAST_WORDS_S)
         self.hub.close()
         await self.provider.close()
+        self._loop = None
 
     @property
     def _jobs(self) -> Jobs:
@@ -330,6 +348,12 @@ class Gateway:
             "connections": len(self.heartbeat),
         }
         return JSONResponse(status, status_code=503 if is_full else 200)
+
+
+def _milliseconds(interval: float) -> int:
+    if not 0 <= interval <= 1:
+        raise BadRequest(f"interval: expected 0 to 1 s, got {interval}", param="interval")
+    return round(interval * 1000)
 
 
 async def stream(

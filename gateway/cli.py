@@ -61,7 +61,7 @@ exit status:
 
 environment:
   OPENAI_API_KEY, OPENAI_BASE_URL    the provider, where --provider does not say otherwise
-  GATEWAY_TOKENS                     credentials; needed to listen beyond loopback
+  GATEWAY_TOKENS                     credentials; needed beyond loopback where the application lets nobody in
   GATEWAY_ORIGINS                    web pages that may connect; needed for pages beyond loopback
   GATEWAY_INLINE_SCHEMAS             whether clients may bring a schema of their own
   GATEWAY_LOG_LEVEL                  debug, info, warning or error

@@ -7,7 +7,7 @@ from typing import Any
 from gateway.arguments import add_command
 from gateway.choice import local_model
 from gateway.models import InstallError, ModelFile, has_runtime, install, installed_model
-from gateway.printable import say
+from gateway.printable import printable, say
 from gateway.settings import Settings
 
 __all__ = ["add_model"]
@@ -94,4 +94,5 @@ def _list(parsed: argparse.Namespace) -> int:
 
 def _line(model: ModelFile, *, is_used: bool) -> str:
     use = "used by the provider local" if is_used else "not used"
-    return f"{model.name}\t{model.size_bytes / 1e6:,.0f} MB\t{use}\t{model.path}\t{model.source}\n"
+    columns = (model.name, f"{model.size_bytes / 1e6:,.0f} MB", use, str(model.path), model.source)
+    return "\t".join(printable(column).replace("\n", "\\n") for column in columns) + "\n"

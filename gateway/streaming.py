@@ -1,11 +1,12 @@
 """Extraction in process: ever fuller partials of a model, the last one validated; the same engine, no server."""
 
 import asyncio
+import threading
 from collections.abc import AsyncGenerator, Callable, Generator, Mapping
 from functools import cached_property, partial
 from typing import Any, Generic, TypedDict, TypeVar
 
-from anyio.from_thread import start_blocking_portal
+from anyio.from_thread import BlockingPortal, start_blocking_portal
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
@@ -31,6 +32,9 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+
+_REST_S = 10.0
+"""How long an interrupted step may take to come to rest: a model's process is ended in it."""
 
 
 class StreamOptions(TypedDict, total=False):
@@ -94,7 +98,7 @@ class _Listener:
 
 
 async def partials(
-    audience: Audience,
+    start: Callable[[], Audience],
     annotation: Any,
     validated: Callable[[JsonValue], T],
     *,
@@ -104,7 +108,7 @@ async def partials(
     """Yield partials of a run until it ends; leaving early cancels it.
 
     Args:
-        audience: of the run.
+        start: starts the run; called by the first step, so that nothing runs that nobody looks at.
         annotation: the type of the value.
         validated: makes the instance of the final value.
         interval_ms: least time between two partials.
@@ -113,6 +117,7 @@ async def partials(
     Raises:
         GatewayError: the extraction failed, with the code of the failure; or it was cut off, or cancelled.
     """
+    audience = start()
     extraction = audience.run.extraction
     copy = _Copy(extraction.document)
     listener = _Listener(interval_ms)
@@ -200,17 +205,37 @@ def validated_by(annotation: Any) -> Callable[[JsonValue], Any]:
 def blocking(start: Callable[[], AsyncGenerator[T]]) -> Generator[T]:
     """Iterate over an asynchronous generator from synchronous code; its loop runs in a thread of its own.
 
-    Works in scripts and in notebooks alike, whose own loop is busy. Leaving early closes the generator.
+    Works in scripts and in notebooks alike, whose own loop is busy. Leaving early closes the generator, and so does
+    Ctrl-C while it waits.
     """
     with start_blocking_portal() as portal:
         items = portal.call(_started, start)
         try:
             while True:
-                yield portal.call(items.__anext__)
+                yield _waited_for(portal, items)
         except StopAsyncIteration:
             return
         finally:
             portal.call(items.aclose)
+
+
+def _waited_for(portal: BlockingPortal, items: AsyncGenerator[T]) -> T:
+    """Return the next item; an interrupted wait leaves the generator at rest, so that it can be closed."""
+    at_rest = threading.Event()
+
+    async def step() -> T:
+        try:
+            return await anext(items)
+        finally:
+            at_rest.set()
+
+    future = portal.start_task_soon(step)
+    try:
+        return future.result()
+    except KeyboardInterrupt:
+        future.cancel()
+        at_rest.wait(_REST_S)
+        raise
 
 
 async def _started(start: Callable[[], AsyncGenerator[T]]) -> AsyncGenerator[T]:

@@ -5,6 +5,7 @@ import threading
 from typing import Any
 
 import pytest
+from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from gateway.access import Access, Authenticate
@@ -127,9 +128,21 @@ async def hangs(connection: HTTPConnection, credential: str | None) -> str | Non
     return None
 
 
+async def unknown(connection: HTTPConnection, credential: str | None) -> str | None:
+    """Refuse as a dependency of FastAPI does."""
+    raise HTTPException(401, "s3cret of the application")
+
+
+def staff_only(connection: HTTPConnection, credential: str | None) -> str | None:
+    """Refuse likewise, in a plain function."""
+    raise HTTPException(403)
+
+
 @pytest.mark.parametrize(
     ("hook", "expected"),
     [
+        (unknown, ("unauthenticated", 4401)),
+        (staff_only, ("forbidden", 4403)),
         (by_credential, ("unauthenticated", 4401)),
         (forbids, ("forbidden", 4403)),
         (breaks, ("internal", 4500)),
@@ -142,6 +155,7 @@ async def test_how_a_hook_can_end_a_connection(
     """Each with the code that tells a client what to do; a fault is in the log."""
     assert await closing(gateway_of(hook, hello_timeout_s=0.05)) == expected
     assert ("authenticate failed" in caplog.text) is (hook is breaks)
+    assert "s3cret of the application" not in caplog.text
 
 
 async def test_what_is_sent_behind_hello_waits_for_the_answer() -> None:

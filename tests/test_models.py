@@ -114,3 +114,12 @@ def test_an_empty_list(environment: Path, capsys: pytest.CaptureFixture[str]) ->
 def test_a_model_is_named_after_its_file() -> None:
     """Without the ending."""
     assert ModelFile(Path("/models/Some-7B.Q4_K.gguf"), "").name == "Some-7B.Q4_K"
+
+
+def test_a_name_that_would_steer_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is shown, and a line stays a line with its columns."""
+    path = tmp_path / "\x1b]0;owned\x07a\tb\nc.gguf"
+    path.write_bytes(b"GGUF")
+    assert main(["model", "list", "--model-file", str(path)]) == 0
+    first = capsys.readouterr().out.splitlines()[0]
+    assert (first.count("\t"), "\x1b" in first, "owned" in first) == (4, False, True)

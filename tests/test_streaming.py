@@ -1,6 +1,9 @@
 """Extraction in process: partials, their end, and what leaving early does."""
 
 import asyncio
+import os
+import subprocess
+import sys
 from contextlib import aclosing
 from copy import deepcopy
 from typing import Any
@@ -166,12 +169,74 @@ async def test_what_goes_wrong_is_raised_with_its_code(script: list[Any], code: 
     assert raised.value.value == {"people": people, "note": None, "kind": "plain"}
 
 
-async def test_a_wrong_option_is_refused_before_anything_runs() -> None:
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"params": {"temperature": 9}}, "temperature"),
+        ({"interval": -1}, "interval: expected 0 to 1 s, got -1"),
+        ({"interval": float("nan")}, "interval: expected 0 to 1 s, got nan"),
+    ],
+)
+async def test_a_wrong_option_is_refused_before_anything_runs(options: Any, words: str) -> None:
     """With the field's name, as on the wire."""
-    gateway = gateway_with()
-    with pytest.raises(GatewayError, match="temperature"):
-        gateway.stream(Note, "text", params={"temperature": 9})
-    await gateway.close()
+    async with gateway_with() as gateway:
+        with pytest.raises(GatewayError, match=words):
+            gateway.stream(Note, "text", **options)
+        assert gateway.hub.running() == []
+
+
+async def test_nothing_runs_before_the_first_step() -> None:
+    """Who never iterates has asked nothing of the model."""
+    async with gateway_with(*PIECES, Finish("stop")) as gateway:
+        partials = gateway.stream(Note, "text")
+        await asyncio.sleep(0)
+        assert gateway.hub.running() == []
+        await partials.aclose()
+        assert [partial.is_final async for partial in gateway.stream(Note, "text")][-1]
+
+
+def test_a_gateway_in_one_loop_after_another(recorded: None) -> None:
+    """What the loop before has left is made anew; a provider that was given belongs to its loop."""
+
+    async def last(gateway: Gateway) -> Any:
+        return [partial async for partial in gateway.stream(Conference, CONFERENCE_TEXT)][-1].model
+
+    gateway = Gateway()
+    assert asyncio.run(last(gateway)) == asyncio.run(last(gateway))
+    given = gateway_with('{"people": [], "note": "x"}', Finish("stop"))
+    asyncio.run(_used(given))
+    with pytest.raises(RuntimeError, match="another event loop"):
+        asyncio.run(_used(given))
+
+
+async def _used(gateway: Gateway) -> None:
+    assert [partial.is_final async for partial in gateway.stream(Note, "text")][-1]
+
+
+_INTERRUPTED = """
+import gateway, os, signal, threading
+from gateway.recordings import CONFERENCE_TEXT, Conference
+
+for partial in gateway.stream_sync(Conference, CONFERENCE_TEXT, interval=0):
+    if partial.rev > 3:
+        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        break
+try:
+    for partial in gateway.stream_sync(Conference, CONFERENCE_TEXT):
+        pass
+except KeyboardInterrupt:
+    print("interrupted", threading.active_count())
+"""
+
+
+@pytest.mark.e2e
+@pytest.mark.parametrize("provider", ["recorded", "local"])
+def test_an_interrupted_loop_ends_with_everything_it_started(provider: str) -> None:
+    """Ctrl-C in a notebook's cell is a KeyboardInterrupt there; no thread, no task and no process stays behind."""
+    environment = {**os.environ, "GATEWAY_PROVIDER": provider, "GATEWAY_SPEED": "0.2", "PYTHONWARNINGS": "error"}
+    command = [sys.executable, "-X", "dev", "-c", _INTERRUPTED]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=50)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "interrupted 1\n", "")
 
 
 def test_the_synchronous_twin() -> None:

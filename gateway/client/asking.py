@@ -71,6 +71,7 @@ class Asking:
         extraction: its name, once the server has given one.
         value: the newest value, which never changes itself; None before the first.
         updates: how many times `value` was replaced.
+        progress: of the newest update, where it was asked for.
         error: why there is no validated value, where it has ended so.
         terminal: the server's last message, once it has come.
         phase: see `Phase`.
@@ -106,6 +107,7 @@ class Asking:
         self.extraction: str | None = request.get("extraction")
         self.value: JsonValue = None
         self.updates = 0
+        self.progress: Mapping[str, Any] | None = None
         self.error: GatewayError | None = None
         self.terminal: Mapping[str, Any] | None = None
         self.phase = Phase.DUE
@@ -163,6 +165,7 @@ class Asking:
         match self._receipt(frame):
             case Receipt.APPLIED if kind in _UPDATES:
                 self.value, self._rewatches = self._replica.value, 0
+                self.progress = frame.get("progress")
                 self.updates += 1
             case Receipt.GAP:
                 self._ask_again()

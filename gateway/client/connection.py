@@ -251,7 +251,8 @@ class Connection:
             case "error" if "id" not in message:
                 error = error_of(message)
                 self._reason = None if self._is_open else error
-                self._heed(error.retry_after_ms)
+                if error.retry_after_ms is not None:  # what a goaway has said stands
+                    self._heed(error.retry_after_ms)
                 _log.warning("the server says %s: %s", error.code, error.message)
             case _:
                 if await self._owner.receive(message):

@@ -161,6 +161,7 @@ class Session:
         Raises:
             SchemaInvalid: the type has no JSON Schema.
             TypeError: an option is not JSON.
+            RuntimeError: the session is not inside its `async with`.
         """
         if schema is None or isinstance(schema, Mapping | bool):
             return self._watch({"schema": schema, "many": many, **_with_key(options)}, _plain)
@@ -177,6 +178,8 @@ class Session:
         self._connection.interrupt()
 
     def _watch(self, request: Message, made: Callable[[JsonValue], T]) -> Watch[T]:
+        if self._task is None:
+            raise RuntimeError("this session has no connection: use it inside `async with connect(…) as session`")
         given = {"encoding": "append", **{name: field for name, field in request.items() if field is not None}}
         # Through JSON once: what is none is refused here and now, and who changes it later changes nothing.
         asking, bell = self._watches.add(msgspec.json.decode(msgspec.json.encode(given)))

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import suppress
 from typing import Any, Generic, TypeVar
 
 from gateway.client.asking import Asking
@@ -9,6 +10,9 @@ from gateway.core.values import JsonValue
 from gateway.errors import Closed
 
 __all__ = ["Bell", "Watch"]
+
+_TOLD_S = 2.0
+"""How long a server that does not read is waited for, to hear that nobody looks any more."""
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -64,6 +68,11 @@ class Watch(Generic[T_co]):
         return self._asking.value
 
     @property
+    def progress(self) -> Mapping[str, Any] | None:
+        """How far the model is, as the newest update told it (PROTOCOL.md §4); None where it was not asked for."""
+        return self._asking.progress
+
+    @property
     def terminal(self) -> Mapping[str, Any] | None:
         """The server's last message, with `usage` and `timing` (PROTOCOL.md §4); None until it has come."""
         return self._asking.terminal
@@ -103,11 +112,13 @@ class Watch(Generic[T_co]):
             await self._bell.heard()
 
     async def close(self) -> None:
-        """Stop looking; the extraction goes on. Returns once the server has been told, or is away."""
+        """Stop looking; the extraction goes on. Returns once the server has been told, or does not listen."""
         self._asking.close()
         self._tell()
-        while not self._asking.is_over:
-            await self._bell.heard()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_TOLD_S):
+                while not self._asking.is_over:
+                    await self._bell.heard()
 
     def _tell(self) -> None:
         self._bell.ring()

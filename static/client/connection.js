@@ -136,7 +136,7 @@ export class Connection {
     else if (message.type === "provider") this.#provided(message);
     else if (message.type === "goaway") this.#retry_after_ms = message.retry_after_ms;
     else {
-      if (message.type === "error" && !message.id) this.#retry_after_ms = message.retry_after_ms ?? 0;
+      if (message.type === "error" && !message.id) this.#retry_after_ms = message.retry_after_ms ?? this.#retry_after_ms;
       this.#events.onMessage(message, utf8Bytes(/** @type {string} */ (text)));
     }
   }
