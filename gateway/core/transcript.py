@@ -50,14 +50,13 @@ class Transcript:
         most_chars: code points to keep; beyond them the oldest go, a block at a time.
 
     Attributes:
-        end: the mark behind all that came.
         encoded_passages: how many passages have been encoded (shared ones once).
     """
 
     def __init__(self, epoch: str, *, most_chars: int) -> None:
         """Begin empty."""
-        self.end = Mark()
         self.encoded_passages = 0
+        self._chars = self._units = 0  # of all that came; two numbers: a delta makes no mark
         self._epoch = msgspec.json.encode(epoch).decode()
         self._most_chars = most_chars
         self._blocks: deque[_Block] = deque()
@@ -67,21 +66,28 @@ class Transcript:
         self._half = ""  # of a surrogate pair
 
     @property
+    def end(self) -> Mark:
+        """The mark behind all that came."""
+        return Mark(self._chars, self._units)
+
+    @property
     def start(self) -> Mark:
         """The mark before the oldest text that is kept."""
         return self._blocks[0].start if self._blocks else self._open_from
 
     def feed(self, text: str) -> None:
         """Take the next piece; half a surrogate pair waits for its other half, a lone one becomes U+FFFD."""
-        text = self._half + text
-        if not text.isascii():
-            text = self._whole(text)
+        if self._half or not text.isascii():
+            text = self._whole(self._half + text)
+            self._units += units(text) - len(text)
         if not text:
             return
         self._open.append(text)
-        self.end = Mark(self.end.chars + len(text), self.end.units + units(text))
-        self._passages.clear()
-        if self.end.chars - self._open_from.chars >= _BLOCK_CHARS:
+        self._chars += len(text)
+        self._units += len(text)
+        if self._passages:
+            self._passages.clear()
+        if self._chars - self._open_from.chars >= _BLOCK_CHARS:
             self._close_block()
 
     def since(self, mark: Mark) -> Passage:
