@@ -30,7 +30,7 @@ def feed(extraction: Extraction, pieces: Iterable[str]) -> None:
 def watches(workload: Workload, extraction: Extraction, encoding: Encoding, count: int) -> list[Watch]:
     """Return so many watches of an extraction; nothing has been written to any yet."""
     request = ProviderRequest(messages=(), schema=workload.schema.provider_schema)
-    run = Run("x1", extraction, request, limits=Limits(), now_s=monotonic)
+    run = Run("x1", extraction, request, limits=Limits(), now_s=monotonic, new_id=lambda: "e2")
     audience = Audience(run, lambda _: None)
     return [Watch(f"w{number}", audience, View(encoding), 0, lambda _: None) for number in range(count)]
 

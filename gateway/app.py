@@ -29,6 +29,7 @@ from gateway.core.parts import ENCODINGS
 from gateway.core.schema import Schema
 from gateway.errors import BadRequest
 from gateway.handshake import Handshake
+from gateway.hooks import Hook, HookEvent, Hooks
 from gateway.hub import Hub
 from gateway.jobs import Jobs
 from gateway.origins import Origins
@@ -43,6 +44,7 @@ __all__ = ["Gateway", "stream", "stream_sync"]
 
 T = TypeVar("T", bound=type[Any])
 M = TypeVar("M")
+H = TypeVar("H", bound=Hook)
 
 _HEARTBEAT_S = 15.0
 _LAST_WORDS_S = 0.5  # for runs to come to their ending when the gateway is closed
@@ -81,6 +83,7 @@ class Gateway:
     ) -> None:
         """Begin without extractors."""
         self.registry = Registry()
+        self.hooks = Hooks()
         self._settings = Settings() if settings is None else settings
         self.limits = limits_from() if limits is None else limits
         self.tasks = Tasks()
@@ -101,6 +104,9 @@ class Gateway:
         mode: Mode | str = Mode.TOOLS,
         description: str | None = None,
         example: str = "",
+        retries: int = 0,
+        budget_tokens: int | None = None,
+        retain_ms: int | None = None,
     ) -> Callable[[T], T]:
         """Register a pydantic model as an extractor; the model itself stays as it is.
 
@@ -111,9 +117,15 @@ class Gateway:
             mode: `tools`, `json_schema` or `json`.
             description: one line for people; the first line of the model's docstring where it is not given.
             example: an input to try it with; the demo page offers it.
+            retries: how often the model is asked again after an answer that is not valid, 0 to 10, where the client
+                does not say.
+            budget_tokens: that the model may write for one extraction, all attempts together; a client may only
+                lower it.
+            retain_ms: how long an extraction is kept once it has ended, for those who come later; 0 keeps none, None
+                keeps it as long as the limit `retain_s` says.
 
         Raises:
-            ValueError: an extractor of that name exists, or there is no such mode.
+            ValueError: an extractor of that name exists, there is no such mode, or a number is out of bounds.
         """
 
         def register(declared: T) -> T:
@@ -127,9 +139,31 @@ class Gateway:
                 description=(lines[0] if lines else "") if description is None else description,
                 example=example,
                 declared=declared,
+                retries=retries,
+                budget_tokens=budget_tokens,
+                retain_ms=retain_ms,
             )
             self.registry.add(extractor)
             return declared
+
+        return register
+
+    def on(self, event: HookEvent) -> Callable[[H], H]:
+        """Register a hook: it is told whenever that happens to an extraction, on the wire or in process.
+
+        A hook takes one `gateway.hooks.Report`. It may be asynchronous; a plain function runs in a thread. It delays no
+        stream, and what it raises is logged. Of `update` the latest wins; the others are all told, in order.
+
+        Args:
+            event: `start`, `update`, `retry`, `error` or `end`.
+
+        Raises:
+            ValueError: there is no such event.
+        """
+
+        def register(hook: H) -> H:
+            self.hooks.add(event, hook)
+            return hook
 
         return register
 
@@ -171,7 +205,14 @@ class Gateway:
         """Every extraction of this process."""
         if self._hub is None:
             limits = _within(self.limits, self.provider)
-            self._hub = Hub(self.provider, limits=limits, tasks=self.tasks, now_s=time.monotonic, new_id=_new_id)
+            self._hub = Hub(
+                self.provider,
+                limits=limits,
+                tasks=self.tasks,
+                now_s=time.monotonic,
+                new_id=_new_id,
+                hooks=self.hooks,
+            )
         return self._hub
 
     def _in_this_loop(self) -> Hub:
@@ -197,6 +238,8 @@ class Gateway:
         model: str | None = None,
         mode: Mode | str | None = None,
         params: Mapping[str, Any] | None = None,
+        retries: int | None = None,
+        budget_tokens: int | None = None,
         interval: float = 0.04,
         progress: bool = False,
     ) -> AsyncGenerator[Partial[M]]:
@@ -213,6 +256,9 @@ class Gateway:
             model: the provider's model.
             mode: `tools`, `json_schema` or `json`.
             params: `temperature`, `top_p`, `max_tokens`, `seed`, `stop`.
+            retries: how often the model is asked again after an answer that is not valid; the partial behind it begins
+                anew, with the next `attempt`.
+            budget_tokens: that the model may write, all attempts together.
             interval: least seconds between two partials, 0 to 1.
             progress: whether `Partial.progress` tells which places are complete.
 
@@ -226,6 +272,7 @@ class Gateway:
         wish: dict[str, Any] = {"type": "extract", "id": "stream", "extractor": extractor.name, "model": model}
         wish |= {"input": input} if isinstance(input, str) else {"messages": list(input)}
         wish |= {"mode": None if mode is None else str(mode), "params": None if params is None else dict(params)}
+        wish |= {"retries": retries, "budget_tokens": budget_tokens}
         given = {name: value for name, value in wish.items() if value is not None}
         request = frames.read(msgspec.json.encode(given).decode(), max_depth=self.limits.message_depth)
         job = self._jobs.job(cast("messages.Extract", request), extractor)
@@ -248,7 +295,7 @@ class Gateway:
         Each call makes a gateway of its own in a thread of its own, and closes it. Options are those of `stream`.
         """
         gateway = Gateway(provider=self._given, settings=self.settings, limits=self.limits)
-        gateway.registry = self.registry
+        gateway.registry, gateway.hooks = self.registry, self.hooks
         return blocking(lambda: _closing(gateway, response_model, input, options))
 
     @property

@@ -20,7 +20,6 @@ from gateway.core.session import Send as SendMessage
 from gateway.errors import BadRequest, CloseCode, GatewayError, Internal
 from gateway.hub import Audience, Hub, Watch
 from gateway.jobs import Jobs, shown_by, view_of
-from gateway.runner import Run
 from gateway.tasks import Tasks
 
 __all__ = ["Connection", "Heartbeat"]
@@ -128,7 +127,7 @@ class Connection:
         self._lane_chars = 0
         self._dirty: deque[Watch] = deque()
         self._watches: dict[str, Watch] = {}
-        self._own: dict[str, Run] = {}  # runs this session started, which count towards its limit
+        self._turns = hub.new_turns()  # of the extractions this session starts
         self._close: Close | None = None
         self._writer: asyncio.Task[None] | None = None
         self._is_lost = False
@@ -229,9 +228,6 @@ class Connection:
         except BadRequest as error:
             self._do_all(self._session.reject(error))
             return
-        for extraction in [id_ for id_, run in self._own.items() if run.extraction.state.is_ended]:
-            del self._own[extraction]
-            self._session.ended(extraction)
         self._do_all(self._session.receive(message))
 
     # Commands out
@@ -272,10 +268,8 @@ class Connection:
 
     def _start(self, request: messages.Extract) -> None:
         view = view_of(request)
-        audience, is_known = self._hub.start(self._jobs.job(request, principal=self._principal))
-        self._session.started(request.id, audience.run.id, is_own=not is_known)
-        if not is_known:
-            self._own[audience.run.id] = audience.run
+        audience, is_known = self._hub.start(self._jobs.job(request, principal=self._principal), self._turns)
+        self._session.attached(request.id, audience.run.id)
         audience.attach(self._watch(request, audience, view), deduplicated=is_known)
 
     def _attach(self, request: messages.Watch) -> None:

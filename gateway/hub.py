@@ -9,16 +9,20 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Protocol
 
+import msgspec
+
 from gateway.core import messages
 from gateway.core.document import Position, View
 from gateway.core.extraction import Extraction
 from gateway.core.limits import Limits
 from gateway.core.parts import Shown, cursors
-from gateway.errors import IdempotencyConflict
-from gateway.jobs import Job
+from gateway.errors import GatewayError, IdempotencyConflict
+from gateway.hooks import Hooks, Reporter
+from gateway.jobs import Busy, Job
 from gateway.judging import Judging
 from gateway.ports import Provider
-from gateway.runner import Run, Slots
+from gateway.runner import Run
+from gateway.slots import Place, Slot, Slots
 from gateway.stores.memory import MemoryStore
 from gateway.tasks import Tasks
 
@@ -37,7 +41,8 @@ class Watch:
         shows: what it sees; where that is not the value, `view` is how it sees the last state behind its items.
 
     Attributes:
-        rev: the last revision that was written; None before the first update.
+        rev: the last revision that was written; None before the first update of an epoch.
+        epoch: what `rev` counts in; None before the first frame.
         is_over: whether the terminal has been written.
     """
 
@@ -47,6 +52,7 @@ class Watch:
         "_opening",
         "_wake",
         "audience",
+        "epoch",
         "id",
         "interval_ms",
         "is_over",
@@ -74,6 +80,7 @@ class Watch:
         self.rev: int | None = None
         self.shows = shows
         self._cursors = cursors(shows)
+        self.epoch: str | None = None
         self._wake = wake
         self._is_dirty = False
         self._opening: Callable[[], list[str]] | None = None  # the frames that come before the first update
@@ -84,13 +91,13 @@ class Watch:
             self._is_dirty = True
             self._wake(self)
 
-    def open(self, opening: Callable[[], list[str]], rev: int | None) -> None:
-        """Say what is to be written first, and which revision the client has.
+    def open(self, opening: Callable[[], list[str]]) -> None:
+        """Say what is to be written first.
 
-        `opening` is asked when it is written, so that what it says of the state fits the update behind it.
+        `opening` is asked when it is written, so that what it says of the state fits the update behind it; it also
+        puts the watch where the client is, by `stand`.
         """
         self._opening = opening
-        self.rev = rev if Shown.VALUE in self.shows else None
         self.mark()
 
     def skip(self) -> None:
@@ -98,12 +105,15 @@ class Watch:
         for cursor in self._cursors:
             cursor.skip(self.audience.run.extraction)
 
+    def stand(self, epoch: str, rev: int | None) -> None:
+        """Say which revision the client has, or that it has none yet."""
+        self.epoch, self.rev = epoch, rev if Shown.VALUE in self.shows else None
+
     def frames(self) -> Iterator[str]:
         """Yield the frames that bring the client up to now; a terminal comes right behind its update."""
         self._is_dirty = False
         opening, self._opening = self._opening, None
-        if opening is not None:
-            yield from opening()
+        yield from self.audience.reset_of(self) if opening is None else opening()
         extraction = self.audience.run.extraction
         for cursor in self._cursors:
             yield from (self._frame(type_, body) for type_, body in cursor.frames(extraction))
@@ -192,28 +202,39 @@ class Audience:
     Args:
         run: what is watched.
         on_end: called once, when the run has ended.
+        reporter: tells the application's hooks, where there are some.
+        cancel_after_s: the run is cancelled when nobody has watched for so long since the last one left; None: never.
 
     Attributes:
         run: likewise.
     """
 
-    def __init__(self, run: Run, on_end: Callable[["Audience"], None]) -> None:
+    def __init__(
+        self,
+        run: Run,
+        on_end: Callable[["Audience"], None],
+        *,
+        reporter: Reporter | None = None,
+        cancel_after_s: float | None = None,
+    ) -> None:
         """Begin with nobody watching."""
         self.run = run
         self._on_end = on_end
+        self._reporter = reporter
+        self._cancel_after_s = cancel_after_s
+        self._cancelling: asyncio.TimerHandle | None = None
         self._paces: dict[tuple[int, Shown], _Pace] = {}
         self._judging = Judging(run.extraction)
 
     def attach(self, watch: Watch, *, deduplicated: bool) -> None:
         """Begin to watch as the answer to `extract`."""
         self._join(watch)
-        watch.open(partial(self._started, watch, deduplicated), None)
+        watch.open(partial(self._started, watch, deduplicated))
 
     def attach_from(self, watch: Watch, position: Position | None) -> None:
         """Begin to watch as the answer to `watch`, or go on from a position (PROTOCOL.md §5)."""
         self._join(watch)
-        recovered, rev = (None, None) if position is None else self._recovery(position)
-        watch.open(partial(self._watching, watch, recovered), rev)
+        watch.open(partial(self._watching, watch, position))
 
     def listen(self, listener: Listener) -> None:
         """Begin to hear of growth, without frames."""
@@ -223,6 +244,7 @@ class Audience:
         """Stop watching, or listening."""
         self._leave(listener)
         self._settle()
+        self._cancel_later()
 
     def adjust(self, watch: Watch, interval_ms: int) -> None:
         """Change a watch's interval."""
@@ -231,27 +253,69 @@ class Audience:
         self._join(watch)
         watch.mark()
 
+    def started(self) -> None:
+        """Tell the hooks that the provider is being called."""
+        if self._reporter is not None:
+            self._reporter.started()
+
     def grown(self, parts: Shown) -> None:
         """Tell everyone who sees one of these parts, each at its pace; of items, once they are judged."""
         for pace in self._paces_of(parts & ~Shown.ITEMS):
             pace.grown()
         if parts & Shown.ITEMS:
             self._judge()
+        if self._reporter is not None and parts & Shown.VALUE:
+            self._reporter.grown()
+
+    def retrying(self, error: GatewayError) -> None:
+        """Tell the hooks that the model is about to be asked again."""
+        if self._reporter is not None:
+            self._reporter.retrying(error)
+
+    def reset(self) -> None:
+        """Tell everyone at once that what was shown is void."""
+        for pace in list(self._paces.values()):
+            pace.tell()
 
     def ended(self) -> None:
         """Tell everyone at once that the terminal is there."""
         self._judge()
         for pace in list(self._paces.values()):
             pace.tell()
+        self._stop_cancelling()
         self._settle()
+        if self._reporter is not None:
+            self._reporter.ended()
+            self._reporter = None  # what ended keeps its value once
         self._on_end(self)
+
+    def reset_of(self, watch: Watch) -> list[str]:
+        """Return the `reset` of a watch that has shown an earlier attempt: one, however many it missed."""
+        document, shown = self.run.extraction.document, watch.epoch
+        if shown == document.epoch:
+            return []
+        watch.stand(document.epoch, None)
+        return [] if shown is None else [messages.encode(self._reset(watch, "invalid_output"))]
 
     def _settle(self) -> None:
         """Let go of the steps once nobody can ask for them: an ended extraction keeps its value only (§5)."""
         if not self._paces and self.run.extraction.state.is_ended:
             self.run.extraction.drop_history()
 
+    def _cancel_later(self) -> None:
+        """Cancel in a while if nobody watches any more and nobody comes."""
+        if self._cancel_after_s is None or self._paces or self.run.extraction.state.is_ended:
+            return
+        self._stop_cancelling()
+        self._cancelling = asyncio.get_running_loop().call_later(self._cancel_after_s, self.run.cancel)
+
+    def _stop_cancelling(self) -> None:
+        if self._cancelling is not None:
+            self._cancelling.cancel()
+            self._cancelling = None
+
     def _join(self, listener: Listener) -> None:
+        self._stop_cancelling()
         key = listener.interval_ms, listener.shows
         pace = self._paces.get(key)
         if pace is None:
@@ -288,6 +352,7 @@ class Audience:
 
     def _started(self, watch: Watch, deduplicated: bool) -> list[str]:
         extraction = self.run.extraction
+        watch.stand(extraction.document.epoch, None)
         started = messages.Started(
             id=watch.id,
             extraction=self.run.id,
@@ -297,21 +362,33 @@ class Audience:
         )
         return [messages.encode(started)]
 
-    def _watching(self, watch: Watch, recovered: str | None) -> list[str]:
+    def _watching(self, watch: Watch, position: Position | None) -> list[str]:
         extraction = self.run.extraction
-        epoch = extraction.document.epoch
+        recovered, rev = (None, None) if position is None else self._recovery(position)
+        watch.stand(extraction.document.epoch, rev)
         watching = messages.Watching(
             id=watch.id,
             extraction=self.run.id,
-            epoch=epoch,
+            epoch=extraction.document.epoch,
             rev=extraction.document.rev,
             state=extraction.state.value,
             recovered=recovered,
         )
-        if recovered != "reset":
+        if position is None or recovered != "reset":
             return [messages.encode(watching)]
-        reset = messages.Reset(id=watch.id, epoch=epoch, attempt=1, reason="unknown_position")
-        return [messages.encode(watching), messages.encode(reset)]
+        reason = "invalid_output" if extraction.is_past(position.epoch) else "unknown_position"
+        return [messages.encode(watching), messages.encode(self._reset(watch, reason))]
+
+    def _reset(self, watch: Watch, reason: str) -> messages.Reset:
+        extraction = self.run.extraction
+        has_errors = reason == "invalid_output"
+        return messages.Reset(
+            id=watch.id,
+            epoch=extraction.document.epoch,
+            attempt=extraction.attempt,
+            reason=reason,
+            errors=extraction.faults if has_errors else msgspec.UNSET,
+        )
 
     def _recovery(self, position: Position) -> tuple[str, int | None]:
         document = self.run.extraction.document
@@ -331,6 +408,7 @@ class Hub:
         tasks: where runs live.
         now_s: reads a monotonic clock.
         new_id: makes an unguessable name.
+        hooks: the application's.
     """
 
     def __init__(
@@ -341,6 +419,7 @@ class Hub:
         tasks: Tasks,
         now_s: Callable[[], float],
         new_id: Callable[[], str],
+        hooks: Hooks | None = None,
     ) -> None:
         """Begin with no extraction."""
         self._provider = provider
@@ -348,7 +427,12 @@ class Hub:
         self._tasks = tasks
         self._now_s = now_s
         self._new_id = new_id
-        self._slots = Slots(limits.provider_calls, limits.provider_queue)
+        self._hooks = Hooks() if hooks is None else hooks
+        self._calls = Slots(
+            limits.provider_calls,
+            limits.provider_queue,
+            "as many extractions as may wait are waiting for the provider",
+        )
         self._keys: dict[tuple[str, str], tuple[str, Audience]] = {}  # key → what was asked, the run
         self._key_of: dict[str, tuple[str, str]] = {}  # extraction → key
         self._eviction: asyncio.TimerHandle | None = None
@@ -360,15 +444,25 @@ class Hub:
             on_evict=self._forget,
         )
 
-    def start(self, job: Job) -> tuple[Audience, bool]:
+    def new_turns(self) -> Slots:
+        """Return the places of a session, for the extractions that it starts."""
+        most = self._limits.extractions_per_connection
+        queue = self._limits.queued_per_connection
+        return Slots(most, queue, f"expected at most {most} extractions at once on a connection, and {queue} queued")
+
+    def start(self, job: Job, turns: Slots | None = None) -> tuple[Audience, bool]:
         """Start an extraction, or join the one that the same key has started.
+
+        Args:
+            job: what is to be extracted.
+            turns: those of the session that asks; the job says what to do where none is free.
 
         Returns:
             The run with its audience, and whether it existed before.
 
         Raises:
             IdempotencyConflict: the key was used for another job.
-            OverCapacity: as many extractions as may wait for the provider are waiting.
+            OverCapacity: as many extractions as may run, or as may wait, do.
         """
         self._store.evict()
         if job.key is not None and job.key in self._keys:
@@ -376,8 +470,10 @@ class Hub:
             if body != job.body:
                 raise IdempotencyConflict("key: expected the same request as before, got another", param="key")
             return audience, True
-        self._slots.check()
-        audience = self._new_run(job)
+        turn = None if turns is None else _turn(turns, job.busy)
+        audience = self._new_run(job, Place(self._calls, turn))
+        if turn is not None:
+            turn.leave = audience.run.cancel
         if job.key is not None:
             self._keys[job.key] = (job.body, audience)
             self._key_of[audience.run.id] = job.key
@@ -395,36 +491,60 @@ class Hub:
         """Return the extractions that have not ended."""
         return [audience.run for audience in self._store.running()]
 
-    def _new_run(self, job: Job) -> Audience:
+    def _new_run(self, job: Job, place: Place) -> Audience:
         extraction = Extraction(
             job.schema,
             epoch=self._new_id(),
             limits=self._limits,
             created_s=self._now_s(),
             input_chars=job.input_chars,
+            retries=job.retries,
+            budget_tokens=job.budget_tokens,
         )
-        run = Run(self._new_id(), extraction, job.request, limits=self._limits, now_s=self._now_s)
-        audience = Audience(run, self._retire)
+        run = Run(self._new_id(), extraction, job.request, limits=self._limits, now_s=self._now_s, new_id=self._new_id)
+        audience = Audience(
+            run,
+            partial(self._retire, job.retain_s),
+            reporter=self._reporter(job, run),
+            cancel_after_s=job.cancel_after_s,
+        )
         self._store.add(run.id, audience)
-        _ = self._tasks.start(run.execute(self._provider, self._slots, audience), name=f"extraction {run.id}")
+        _ = self._tasks.start(run.execute(self._provider, place, audience), name=f"extraction {run.id}")
         return audience
+
+    def _reporter(self, job: Job, run: Run) -> Reporter | None:
+        if not self._hooks:
+            return None
+        return Reporter(
+            self._hooks,
+            self._tasks,
+            self._now_s,
+            name=run.id,
+            extractor=job.extractor,
+            extraction=run.extraction,
+        )
 
     def close(self) -> None:
         """Let go of what has ended."""
-        if self._eviction is not None:
-            self._eviction.cancel()
-            self._eviction = None
+        self._stop_evicting()
 
-    def _retire(self, audience: Audience) -> None:
+    def _retire(self, retain_s: float | None, audience: Audience) -> None:
         extraction = audience.run.extraction
-        self._store.retire(audience.run.id, extraction.document.value_bytes + len(extraction.terminal_text))
+        size_bytes = extraction.document.value_bytes + len(extraction.terminal_text)
+        self._store.retire(audience.run.id, size_bytes, retain_s)
         self._evict_later()
 
     def _evict_later(self) -> None:
         """See to it that nothing outlives its time, also where nobody comes and asks."""
+        self._stop_evicting()  # what ended last may be the first to go
         until_s = self._store.next_eviction_s()
-        if self._eviction is None and until_s is not None:
+        if until_s is not None:
             self._eviction = asyncio.get_running_loop().call_later(until_s - self._now_s(), self._evict)
+
+    def _stop_evicting(self) -> None:
+        if self._eviction is not None:
+            self._eviction.cancel()
+            self._eviction = None
 
     def _evict(self) -> None:
         self._eviction = None
@@ -435,3 +555,16 @@ class Hub:
         key = self._key_of.pop(audience.run.id, None)
         if key is not None:
             del self._keys[key]
+
+
+def _turn(turns: Slots, busy: Busy) -> Slot:
+    """Return a session's place for another extraction, by what is to happen where none is free (PROTOCOL.md §3).
+
+    Raises:
+        OverCapacity: none is free, and none may be waited for.
+    """
+    if turns.has_free or busy is Busy.QUEUE:
+        return turns.reserve()
+    if busy is Busy.REJECT:
+        raise turns.refusal()
+    return turns.replace()

@@ -2,6 +2,7 @@
 
 import hashlib
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 import msgspec
@@ -15,14 +16,22 @@ from gateway.errors import BadRequest, Forbidden
 from gateway.ports import Mode, ProviderRequest
 from gateway.registry import DEFAULT_INSTRUCTIONS, Extractor, Registry
 
-__all__ = ["Job", "Jobs", "shown_by", "view_of"]
+__all__ = ["Busy", "Job", "Jobs", "shown_by", "view_of"]
 
 _WATCH_FIELDS = ("id", "encoding", "interval_ms", "progress", "reasoning", "grounding", "skeleton", "paths", "key")
 """What two requests with the same idempotency key may differ in."""
 
 _VIEW_WISHES = ("grounding", "paths")
-_RUN_WISHES = ("retries", "busy", "cancel_after_ms", "channel")
+_RUN_WISHES = ("channel",)
 """Fields of PROTOCOL.md §3 that are not offered yet (§12)."""
+
+
+class Busy(StrEnum):
+    """What happens to an extraction for which its session has no place free (PROTOCOL.md §3)."""
+
+    REJECT = "reject"
+    QUEUE = "queue"
+    REPLACE = "replace"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,18 +39,30 @@ class Job:
     """One extraction to run.
 
     Attributes:
+        extractor: its name.
         schema: of the value.
         request: what the provider is asked.
         input_chars: length of the input, for estimates of tokens.
         key: who asks, and their idempotency key.
         body: fingerprint of what was asked, watch options aside.
+        retries: how often the model may be asked again after an answer that is not valid.
+        budget_tokens: of all attempts' output; None for no end.
+        busy: what happens at the session's limit.
+        cancel_after_s: it is cancelled when nobody has watched for so long; None: never.
+        retain_s: how long it is kept once it has ended; None: as long as any.
     """
 
+    extractor: str
     schema: Schema
     request: ProviderRequest
     input_chars: int
     key: tuple[str, str] | None
     body: str
+    retries: int = 0
+    budget_tokens: int | None = None
+    busy: Busy = Busy.QUEUE
+    cancel_after_s: float | None = None
+    retain_s: float | None = None
 
 
 def view_of(options: messages.Extract | messages.Watch) -> View:
@@ -102,6 +123,7 @@ class Jobs:
         schema = extractor.schema.many() if request.many else extractor.schema
         chat = _chat(request, extractor)
         return Job(
+            extractor=extractor.name,
             schema=schema,
             request=ProviderRequest(
                 messages=chat,
@@ -118,6 +140,11 @@ class Jobs:
             input_chars=sum(len(str(message.get("content", ""))) for message in chat),
             key=None if request.key is None else (principal, request.key),
             body=_fingerprint(request),
+            retries=extractor.retries if request.retries is None else request.retries,
+            budget_tokens=_least(request.budget_tokens, extractor.budget_tokens),
+            busy=_busy(request.busy),
+            cancel_after_s=_seconds(request.cancel_after_ms),
+            retain_s=_seconds(extractor.retain_ms),
         )
 
     def _extractor(self, request: messages.Extract) -> Extractor:
@@ -157,6 +184,22 @@ def _mode(name: str) -> Mode:
         return Mode(name)
     except ValueError:
         raise BadRequest(f"mode: expected one of {', '.join(Mode)}; got {name[:60]!r}", param="mode") from None
+
+
+def _busy(name: str) -> Busy:
+    try:
+        return Busy(name)
+    except ValueError:
+        raise BadRequest(f"busy: expected one of {', '.join(Busy)}; got {name[:60]!r}", param="busy") from None
+
+
+def _least(*bounds: int | None) -> int | None:
+    """Return the narrowest of some bounds, of which each may be none."""
+    return min((bound for bound in bounds if bound is not None), default=None)
+
+
+def _seconds(milliseconds: int | None) -> float | None:
+    return None if milliseconds is None else milliseconds / 1000
 
 
 def _check_not_asked(request: messages.Extract | messages.Watch, names: tuple[str, ...]) -> None:

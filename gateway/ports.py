@@ -80,6 +80,8 @@ class ProviderRequest:
 
     Attributes:
         messages: chat messages in order, verbatim, each `{"role": str, "content": str | list}`.
+        follow_up: how the chat went on behind them, where an answer was not valid: what the model answered and what
+            was wrong with it, in turn.
         schema: the JSON Schema in the form the provider is sent (strict when `strict`).
         schema_name: 1–64 characters of `[A-Za-z0-9_-]`, for the tool or response format.
         strict: whether `schema` fulfils the provider's rules for strict output.
@@ -101,6 +103,12 @@ class ProviderRequest:
     mode: Mode = Mode.TOOLS
     model: str | None = None
     params: Mapping[str, Any] = field(default_factory=dict)
+    follow_up: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def chat(self) -> tuple[Mapping[str, Any], ...]:
+        """What a model is sent: the messages, and how the chat went on."""
+        return (*self.messages, *self.follow_up)
 
 
 class Provider(Protocol):

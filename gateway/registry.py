@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.core.messages import MOST_RETRIES
 from gateway.core.schema import Schema
 from gateway.core.values import JsonValue
 from gateway.errors import NotFound
@@ -30,6 +31,12 @@ class Extractor:
         description: one line for people.
         example: an input to try it with.
         declared: the type it was made from, where there is one.
+        retries: how often the model is asked again after an answer that is not valid, where the client does not say.
+        budget_tokens: that a model may write for one extraction, all attempts together; a client may only lower it.
+        retain_ms: how long an extraction is kept once it has ended; None for the server's own time, 0 for not at all.
+
+    Raises:
+        ValueError: a number that is out of bounds.
     """
 
     name: str
@@ -40,6 +47,18 @@ class Extractor:
     description: str = ""
     example: str = ""
     declared: Any = None
+    retries: int = 0
+    budget_tokens: int | None = None
+    retain_ms: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check the numbers, which an application gives."""
+        if not 0 <= self.retries <= MOST_RETRIES:
+            raise ValueError(f"retries: expected 0 to {MOST_RETRIES}, got {self.retries}")
+        if self.budget_tokens is not None and self.budget_tokens < 1:
+            raise ValueError(f"budget_tokens: expected at least 1, got {self.budget_tokens}")
+        if self.retain_ms is not None and self.retain_ms < 0:
+            raise ValueError(f"retain_ms: expected 0 or more, got {self.retain_ms}")
 
     def described(self) -> dict[str, JsonValue]:
         """Return the entry of `welcome.extractors`."""

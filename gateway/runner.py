@@ -1,23 +1,27 @@
 """Runs one extraction: a provider's deltas go into the core, and whoever watches is told (PROTOCOL.md §4, §9).
 
-A run waits for a provider slot, reads the stream under one deadline that is moved forward by every delta, and comes
-to exactly one ending; cancelling moves the deadline to now, so that the upstream request closes at once.
+A run waits for its place, reads each attempt's stream under one deadline that is moved forward by every delta, asks
+again where an answer is not valid and may be asked for again, and comes to exactly one ending. Cancelling moves the
+deadline to now, so that the upstream request closes at once.
 """
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Callable
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import replace
+from functools import partial
 from typing import Protocol, assert_never
 
 from gateway.core.extraction import Ending, Extraction, State
 from gateway.core.limits import Limits
 from gateway.core.parts import Shown
 from gateway.core.pointer import JsonValue
-from gateway.errors import GatewayError, Internal, InvalidOutput, OverCapacity, ProviderTimeout, ShuttingDown
+from gateway.errors import GatewayError, Internal, InvalidOutput, ProviderTimeout, ShuttingDown
 from gateway.ports import Delta, Finish, Provider, ProviderRequest, Reasoning, Refusal, Text, Usage
+from gateway.slots import Place
 
-__all__ = ["Audience", "Run", "Slots", "take"]
+__all__ = ["Audience", "Run", "take"]
 
 _log = logging.getLogger("gateway")
 
@@ -32,50 +36,25 @@ _REST_S = 2.0
 class Audience(Protocol):
     """Whoever watches a run."""
 
+    def started(self) -> None:
+        """The provider is being called for the first time."""
+        ...
+
     def grown(self, parts: Shown) -> None:
         """These parts have something new."""
+        ...
+
+    def retrying(self, error: GatewayError) -> None:
+        """The answer is not valid, and the model is about to be asked again; the value is still the old one."""
+        ...
+
+    def reset(self) -> None:
+        """A new attempt begins, with a new document."""
         ...
 
     def ended(self) -> None:
         """The terminal is there."""
         ...
-
-
-class Slots:
-    """How many provider calls may run at once, and how many may wait.
-
-    Args:
-        calls: at once.
-        queue: waiting for one.
-    """
-
-    def __init__(self, calls: int, queue: int) -> None:
-        """Begin with all free."""
-        self._free = asyncio.Semaphore(calls)
-        self._queue = queue
-        self._waiting = 0
-
-    def check(self) -> None:
-        """Make sure that one more may come.
-
-        Raises:
-            OverCapacity: as many as may wait are waiting.
-        """
-        if self._free.locked() and self._waiting >= self._queue:
-            raise OverCapacity("as many extractions as may wait are waiting for the provider", retry_after_ms=1_000)
-
-    @asynccontextmanager
-    async def taken(self) -> AsyncGenerator[None]:
-        """Wait for a slot and hold it."""
-        self._waiting += 1
-        try:
-            await self._free.acquire()
-        finally:
-            self._waiting -= 1
-        try:
-            yield
-        finally:
-            self._free.release()
 
 
 def take(extraction: Extraction, delta: Delta, now_s: float) -> Shown:
@@ -119,10 +98,18 @@ class Run:
         request: what the provider is asked.
         limits: the time-outs apply.
         now_s: reads a monotonic clock.
+        new_id: makes the epoch of a further attempt.
     """
 
     def __init__(
-        self, id_: str, extraction: Extraction, request: ProviderRequest, *, limits: Limits, now_s: Callable[[], float]
+        self,
+        id_: str,
+        extraction: Extraction,
+        request: ProviderRequest,
+        *,
+        limits: Limits,
+        now_s: Callable[[], float],
+        new_id: Callable[[], str],
     ) -> None:
         """Get ready; nothing runs before `execute`."""
         self.id = id_
@@ -130,10 +117,11 @@ class Run:
         self._request: ProviderRequest | None = request
         self._limits = limits
         self._now_s = now_s
-        self._deadline: asyncio.Timeout | None = None  # while the stream is read
+        self._new_id = new_id
+        self._deadline: asyncio.Timeout | None = None  # while something is waited for
         self._total_until = 0.0  # on the loop's clock
         self._has_delta = False
-        self._stop: GatewayError | State | None = None  # why the stream was stopped from outside
+        self._stop: GatewayError | State | None = None  # why the run was stopped from outside
 
     def cancel(self) -> None:
         """Cancel the extraction for everyone; without effect when it has ended."""
@@ -143,14 +131,13 @@ class Run:
         """End the extraction because this process ends."""
         self._halt(ShuttingDown("the server is shutting down"))
 
-    async def execute(self, provider: Provider, slots: Slots, audience: Audience) -> None:
+    async def execute(self, provider: Provider, place: Place, audience: Audience) -> None:
         """Run to the ending; the audience is told of every change."""
-        outcome = await self._outcome(provider, slots, audience) if self._stop is None else self._stop
         try:
-            ending = await self._ending(outcome)
-        except Exception:  # noqa: BLE001 - a fault of ours ends one extraction, never the server
-            _log.exception("extraction %s: judging the answer failed", self.id)
-            ending = self.extraction.ending(State.FAILED, Internal("the answer could not be judged"))
+            ending = await self._to_ending(provider, place, audience)
+        finally:
+            place.release()
+            self._request = None  # the input is not kept for those who come later
         self.extraction.end(ending, self._now_s())
         if ending.error is not None and not isinstance(ending.error, ShuttingDown):
             _log.warning("extraction %s failed: %s", self.id, _loggable(ending.error))
@@ -162,16 +149,52 @@ class Run:
             if self._deadline is not None and not self._deadline.expired():
                 self._deadline.reschedule(asyncio.get_running_loop().time())
 
-    async def _outcome(self, provider: Provider, slots: Slots, audience: Audience) -> GatewayError | State:
-        """Return what the stream led to; every failure becomes a value here."""
+    async def _to_ending(self, provider: Provider, place: Place, audience: Audience) -> Ending:
+        """Wait for the place, then ask until an answer is valid or may not be asked for again."""
+        if (failure := await self._guarded(place.acquire)) is not None:
+            return await self._ending(failure)
+        loop = asyncio.get_running_loop()
+        self.extraction.start(self._now_s())
+        self._total_until = loop.time() + self._limits.total_timeout_s
+        audience.started()
+        ending = await self._attempt(provider, audience)
+        while self.extraction.can_ask_again(ending):
+            if self._stop is not None or loop.time() >= self._total_until:
+                return await self._ending(self._stop or self._timed_out())
+            self._ask_again(ending, audience)
+            ending = await self._attempt(provider, audience)
+        return ending
+
+    async def _attempt(self, provider: Provider, audience: Audience) -> Ending:
+        """Ask once."""
+        outcome = await self._guarded(partial(self._stream, provider, audience))
+        is_whole = self._stop is None and self.extraction.is_whole
+        if outcome is None or is_whole:  # what follows a whole answer cannot spoil it
+            outcome = self.extraction.close()
+        return await self._ending(outcome)
+
+    def _ask_again(self, ending: Ending, audience: Audience) -> None:
+        if ending.error is None or self._request is None:
+            raise RuntimeError("a run is executed once, and asks again only after a failure")
+        _log.info("extraction %s: attempt %d was not valid, asking again", self.id, self.extraction.attempt)
+        audience.retrying(ending.error)
+        going_on = self.extraction.ask_again(ending, self._new_id())
+        self._request = replace(self._request, follow_up=(*self._request.follow_up, *going_on))
+        audience.reset()
+
+    async def _guarded(self, work: Callable[[], Awaitable[None]]) -> GatewayError | State | None:
+        """Wait for something unless the run was stopped; None is success."""
+        return self._stop if self._stop is not None else await self._caught(work)
+
+    async def _caught(self, work: Callable[[], Awaitable[None]]) -> GatewayError | State | None:
+        """Wait for something that can be stopped; every failure becomes a value here."""
         try:
-            async with asyncio.timeout(None) as self._deadline, slots.taken():
-                await self._stream(provider, self._deadline, audience)
+            async with asyncio.timeout(None) as self._deadline:
+                await work()
         except (TimeoutError, GatewayError) as error:
             if self._stop is not None:
                 return self._stop
-            if not self.extraction.is_whole:  # what follows a whole answer cannot spoil it
-                return error if isinstance(error, GatewayError) else self._timed_out()
+            return error if isinstance(error, GatewayError) else self._timed_out()
         except asyncio.CancelledError:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise  # this process ends
@@ -180,27 +203,31 @@ class Run:
             _log.exception("extraction %s failed", self.id)
             return Internal("an internal error ended the extraction")
         finally:
-            self._deadline = self._request = None  # the input is not kept for those who come later
-        return self.extraction.close()
+            self._deadline = None
+        return None
 
-    async def _stream(self, provider: Provider, deadline: asyncio.Timeout, audience: Audience) -> None:
-        loop, limits = asyncio.get_running_loop(), self._limits
-        self.extraction.start(self._now_s())
-        self._total_until = loop.time() + limits.total_timeout_s
-        if self._stop is None:  # a deadline that was moved to now stays there
-            deadline.reschedule(min(self._total_until, loop.time() + limits.first_delta_timeout_s))
-        was_whole = False
+    async def _stream(self, provider: Provider, audience: Audience) -> None:
+        """Read one answer: to its end, or until it has cost what it may."""
         if self._request is None:
             raise RuntimeError("a run is executed once")
+        self._has_delta = was_whole = False
+        self._wait(self._limits.first_delta_timeout_s)
         async with aclosing(provider.stream(self._request)) as deltas:
             async for delta in deltas:
                 self._has_delta = True
                 if parts := take(self.extraction, delta, self._now_s()):
                     audience.grown(parts)
-                if self._stop is None and not was_whole:
+                if self.extraction.is_over_budget:
+                    self.extraction.note_finish("budget")
+                    return  # which cancels the call
+                if not was_whole:
                     was_whole = self.extraction.is_whole
-                    silence_s = _REST_S if was_whole else limits.idle_timeout_s
-                    deadline.reschedule(min(self._total_until, loop.time() + silence_s))
+                    self._wait(_REST_S if was_whole else self._limits.idle_timeout_s)
+
+    def _wait(self, silence_s: float) -> None:
+        """Move the deadline: the provider may be silent for so long, and all of it has its own."""
+        if self._deadline is not None and self._stop is None:  # a deadline that was moved to now stays there
+            self._deadline.reschedule(min(self._total_until, asyncio.get_running_loop().time() + silence_s))
 
     def _timed_out(self) -> ProviderTimeout:
         if asyncio.get_running_loop().time() >= self._total_until:
@@ -212,6 +239,14 @@ class Run:
         return ProviderTimeout(f"the provider was silent for {silence_s:g} s", phase=phase)
 
     async def _ending(self, outcome: GatewayError | State) -> Ending:
+        """Return what an outcome leads to; a whole answer is judged."""
+        try:
+            return await self._judged(outcome)
+        except Exception:  # noqa: BLE001 - a fault of ours ends one extraction, never the server
+            _log.exception("extraction %s: judging the answer failed", self.id)
+            return self.extraction.ending(State.FAILED, Internal("the answer could not be judged"))
+
+    async def _judged(self, outcome: GatewayError | State) -> Ending:
         extraction = self.extraction
         value: JsonValue = extraction.document.value  # joined here, so that a thread only reads
         is_large = extraction.document.value_bytes > _THREAD_BYTES and value is not None

@@ -10,11 +10,10 @@ from anyio.from_thread import BlockingPortal, start_blocking_portal
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
-from gateway.core.document import Document
 from gateway.core.extraction import State
+from gateway.core.follower import Follower
 from gateway.core.messages import Cancelled, Failed, Incomplete, Terminal
 from gateway.core.parts import Shown
-from gateway.core.sharing import SharedValue
 from gateway.core.values import JsonValue
 from gateway.errors import ERRORS, CancelledExtraction, GatewayError, IncompleteExtraction, Internal
 from gateway.hub import Audience
@@ -36,6 +35,8 @@ T = TypeVar("T")
 _REST_S = 10.0
 """How long an interrupted step may take to come to rest: a model's process is ended in it."""
 
+_CUTS = {"length": "length limit", "budget": "budget of tokens"}
+
 
 class StreamOptions(TypedDict, total=False):
     """What may be said about an extraction in process; see `Gateway.stream`."""
@@ -44,6 +45,8 @@ class StreamOptions(TypedDict, total=False):
     model: str | None
     mode: Mode | str | None
     params: Mapping[str, Any] | None
+    retries: int | None
+    budget_tokens: int | None
     interval: float
     progress: bool
 
@@ -53,7 +56,9 @@ class Partial(Generic[T]):
 
     Attributes:
         value: as plain JSON. Partials share what is equal in them, so copy it before you change it.
-        rev: the document's revision (PROTOCOL.md §1).
+        rev: the document's revision (PROTOCOL.md §1), counted anew in each attempt.
+        attempt: from 1. Where an answer was not valid and the model is asked again, the next partial is that of the
+            next attempt, and begins anew: what the ones before showed is void.
         is_final: whether this is the validated value, the last partial.
         progress: `{active, completed, reopened?, states?}` since the partial before (PROTOCOL.md §4), where it was
             asked for.
@@ -66,11 +71,13 @@ class Partial(Generic[T]):
         hydrate: Callable[[JsonValue], T],
         *,
         is_final: bool,
+        attempt: int = 1,
         progress: Mapping[str, JsonValue] | None = None,
     ) -> None:
         """Keep the value; the model is made when it is asked for."""
         self.value = value
         self.rev = rev
+        self.attempt = attempt
         self.is_final = is_final
         self.progress = progress
         self._hydrate = hydrate
@@ -119,63 +126,38 @@ async def partials(
     """
     audience = start()
     extraction = audience.run.extraction
-    copy = _Copy(extraction.document)
+    follower = Follower(extraction.document)
     listener = _Listener(interval_ms)
+    has_begun, attempt = False, extraction.attempt
     audience.listen(listener)
     try:
         while True:
             if not (is_ended := extraction.state.is_ended):
                 await listener.news.wait()
             listener.news.clear()
-            rev = copy.rev if copy.has_been_seen else None
-            if not copy.catch_up():
+            before = follower.rev if has_begun and extraction.attempt == attempt else None
+            if not follower.catch_up(extraction.document):
                 if is_ended:
                     break
             else:
-                progress = extraction.document.progress_since(rev) if has_progress else None
+                has_begun, attempt = True, extraction.attempt
+                progress = extraction.document.progress_since(before) if has_progress else None
                 is_final = extraction.state is State.COMPLETED
                 hydrate = validated if is_final else partial(hydrated, annotation)
-                yield Partial(copy.value, copy.rev, hydrate, is_final=is_final, progress=progress)
+                value, rev = follower.value, follower.rev
+                yield Partial(value, rev, hydrate, is_final=is_final, attempt=attempt, progress=progress)
     finally:
         audience.detach(listener)
         audience.run.cancel()
     if (failure := _failure(extraction.terminal)) is not None:
-        failure.value = copy.value
+        failure.value = follower.value
         raise failure
-
-
-class _Copy:
-    """A document's value as it was at a revision, which is never changed again."""
-
-    def __init__(self, document: Document) -> None:
-        self._document = document
-        self._shared = SharedValue(document.value_copy())
-        self.rev = document.rev
-        self.has_been_seen = False
-
-    @property
-    def value(self) -> JsonValue:
-        return self._shared.value
-
-    def catch_up(self) -> bool:
-        """Go on to the document's revision, and tell whether there was any way to go."""
-        document = self._document
-        if document.rev == self.rev:
-            return False
-        if document.can_fold_from(self.rev):
-            folded = document.operations_since(self.rev)
-            self._shared.apply((operation.kind, operation.pointer, operation.value) for operation in folded)
-        else:
-            self._shared = SharedValue(document.value_copy())
-        self.rev = document.rev
-        self.has_been_seen = True
-        return True
 
 
 def _failure(terminal: Terminal | None) -> GatewayError | None:
     """Return what to raise for an ending other than `completed`."""
     if isinstance(terminal, Incomplete):
-        return IncompleteExtraction("the model was cut off by its length limit")
+        return IncompleteExtraction(f"the model was cut off by its {_CUTS[terminal.reason]}")
     if isinstance(terminal, Cancelled):
         return CancelledExtraction("the extraction was cancelled")
     if isinstance(terminal, Failed):

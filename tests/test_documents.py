@@ -180,9 +180,6 @@ def test_what_a_document_points_at_is_there(name: str) -> None:
 
 
 NOT_OFFERED = {
-    "retries": 1,
-    "busy": "queue",
-    "cancel_after_ms": 0,
     "channel": "news",
     "grounding": True,
     "paths": [],
@@ -341,6 +338,12 @@ def meetings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Module
     del sys.modules["meetings"]
 
 
+def block_with(word: str) -> str:
+    """Return the README's Python block that holds a word."""
+    (block,) = [block for block in blocks(README, "python") if word in block]
+    return block
+
+
 def run(text: str) -> dict[str, Any]:
     """Execute a Python block as a module that is imported, and return its names."""
     names: dict[str, Any] = {"__name__": "shown"}
@@ -352,7 +355,7 @@ def run(text: str) -> dict[str, Any]:
 @pytest.mark.e2e
 async def test_the_python_client_extracts_from_the_shown_application(meetings: ModuleType) -> None:
     """The README's script gets the validated value from the README's extractor over a real socket."""
-    _, _, client, _ = blocks(README, "python")
+    client = block_with("connect(url")
     assert MINUTES in client
     async with served(meetings.gateway) as running:
         address = running.url.replace("http", "ws") + "/v1/ws"
@@ -367,19 +370,32 @@ def test_the_shown_script_prints_growing_partials_and_the_model(
     """The README's example in process, unchanged: partials as plain JSON, at the end the validated model."""
     monkeypatch.setenv("GATEWAY_PROVIDER", "recorded")
     monkeypatch.setenv("GATEWAY_SPEED", "20")
-    _, script, *_ = blocks(README, "python")
-    run(script)
+    run(block_with("gateway.stream("))
     *partials, model = capsys.readouterr().out.splitlines()
     assert len(partials) > 2
     assert partials[0].startswith("{'users': [")
     assert model.startswith("users=[User(name='John Doe'")
 
 
+@pytest.mark.anyio
+async def test_the_shown_hook_counts_tokens(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The README's hook hears the end of an extraction in process, with the usage that its raw frames show."""
+    monkeypatch.setenv("GATEWAY_PROVIDER", "recorded")
+    monkeypatch.setenv("GATEWAY_SPEED", "0")
+    names = run(block_with("gateway.on("))
+    async with names["gateway"] as extraction:
+        async for _ in extraction.stream(Conference, CONFERENCE_TEXT):
+            pass
+        await extraction.tasks.close(patience_s=1)
+    (completed,) = [frame for frame in shown_frames(README) if frame["type"] == "completed"]
+
+    assert names["tokens"] == {"inline": completed["usage"]["total_tokens"]}
+
+
 @pytest.fixture
 def mounting(meetings: ModuleType) -> Starlette:
     """Make the README's application around the application, before there is an event loop."""
-    *_, around = blocks(README, "python")
-    app = run(around)["app"]
+    app = run(block_with("Mount("))["app"]
     assert isinstance(app, Starlette)
     return app
 

@@ -19,9 +19,9 @@ from gateway.core.parts import Shown
 from gateway.core.schema import Schema
 from gateway.errors import IdempotencyConflict, NotFound, OverCapacity
 from gateway.hub import Audience, Hub, Watch
-from gateway.jobs import Job
+from gateway.jobs import Busy, Job
 from gateway.ports import Finish, Provider, ProviderRequest
-from gateway.providers.scripted import Gate, ScriptedProvider
+from gateway.providers.scripted import Gate, ScriptedProvider, Step
 from gateway.tasks import Tasks
 from tests.core.oracles import counted
 from tests.fakes.gateways import no_task_left
@@ -35,7 +35,8 @@ def job(key: str | None = None, body: str = "") -> Job:
     """Return something to run."""
     schema = Schema.from_json(SCHEMA, limits=Limits())
     request = ProviderRequest(messages=({"role": "user", "content": "x"},), schema=SCHEMA)
-    return Job(schema=schema, request=request, input_chars=1, key=None if key is None else ("", key), body=body)
+    whose = None if key is None else ("", key)
+    return Job(extractor="inline", schema=schema, request=request, input_chars=1, key=whose, body=body)
 
 
 @asynccontextmanager
@@ -383,7 +384,6 @@ async def test_more_than_may_wait() -> None:
     async with hub_of(provider, provider_calls=1, provider_queue=1) as hub:
         first, _ = hub.start(job())
         second, _ = hub.start(job("k"))
-        await asyncio.sleep(0)
         with pytest.raises(OverCapacity):
             hub.start(job("other"))
         gates[0].set()
@@ -391,3 +391,139 @@ async def test_more_than_may_wait() -> None:
         await ended(second)
         await ended(hub.start(job("other"))[0])
         assert len(provider.requests) == 3
+
+
+def in_turn(*answers: list[Step]) -> ScriptedProvider:
+    """Return a provider that writes one answer after the other."""
+    left = list(answers)
+    return ScriptedProvider(lambda _: left.pop(0))
+
+
+async def test_a_watch_is_told_of_a_reset_before_anything_new() -> None:
+    """Also one with a long interval, and with both at once where it was slow."""
+    gate = asyncio.Event()
+    provider = in_turn(['{"a": 5}', Finish("stop")], [Gate(gate), '{"a": "x"}', Finish("stop")])
+    async with hub_of(provider) as hub:
+        audience, _ = hub.start(replace(job(), retries=1))
+        viewer = Viewer(audience, interval_ms=1000)
+        audience.attach(viewer.watch, deduplicated=False)
+        first = viewer.read()
+        while "reset" not in kinds(frames := await viewer.next()):
+            first += frames
+        assert kinds(frames) == ["reset", "snapshot"]
+        assert (frames[0]["epoch"], frames[1]["epoch"], frames[1]["value"]) == ("x2", "x2", {"a": None})
+        gate.set()
+        while not viewer.watch.is_over:
+            frames = await viewer.next()
+        assert (frames[-1]["type"], frames[-1]["epoch"], frames[-1]["attempts"]) == ("completed", "x2", 2)
+
+
+async def test_a_position_is_judged_when_it_is_answered() -> None:
+    """An attempt that began since the watch was asked for counts already."""
+    gate = asyncio.Event()
+    provider = in_turn(['{"a": 5', Gate(gate), "}", Finish("stop")], ['{"a": "x"}', Finish("stop")])
+    async with hub_of(provider) as hub:
+        audience, _ = hub.start(replace(job(), retries=1))
+        await asyncio.sleep(0)
+        viewer = Viewer(audience)
+        audience.attach_from(viewer.watch, Position("x0", 0))
+        gate.set()
+        await unwatched(hub)
+        frames = viewer.read()
+    assert (kinds(frames), frames[0]["recovered"], frames[1]["reason"]) == (
+        ["watching", "reset", "snapshot", "completed"],
+        "reset",
+        "invalid_output",
+    )
+
+
+async def test_nobody_has_watched_for_too_long() -> None:
+    """The time counts from when the last one went; one that comes in time stops it, one that stays too."""
+    provider, _ = gated('{"a": "x"}')
+    async with hub_of(provider) as hub, asyncio.timeout(2):
+        audience, _ = hub.start(replace(job(), cancel_after_s=0.01))
+        first, second = Viewer(audience), Viewer(audience)
+        audience.attach(first.watch, deduplicated=False)
+        audience.attach(second.watch, deduplicated=False)
+        audience.detach(first.watch)
+        is_counting = [audience._cancelling is not None]
+        audience.adjust(second.watch, 7)
+        is_counting.append(audience._cancelling is not None)
+        audience.detach(second.watch)
+        is_counting.append(audience._cancelling is not None)
+        audience.attach_from(first.watch, None)
+        is_counting.append(audience._cancelling is not None)
+        audience.detach(first.watch)
+        assert is_counting == [False, False, True, False]
+        await unwatched(hub)
+    assert (audience.run.extraction.state, provider.open_streams) == (State.CANCELLED, 0)
+
+
+@pytest.mark.parametrize("cancel_after_s", [None, 0])
+async def test_at_once_or_never(cancel_after_s: float | None) -> None:
+    """Where nothing is said, a watch that goes cancels nothing; a queued run is cancelled like any other."""
+    provider, gates = gated('{"a": "x"}')
+    async with hub_of(provider, provider_calls=1) as hub:
+        first, _ = hub.start(job())
+        queued, _ = hub.start(replace(job(), cancel_after_s=cancel_after_s))
+        viewer = Viewer(queued)
+        queued.attach(viewer.watch, deduplicated=False)
+        queued.detach(viewer.watch)
+        if cancel_after_s is None:
+            gates[0].set()
+        else:
+            while len(hub.running()) > 1:  # noqa: ASYNC110 - as in `unwatched`
+                await asyncio.sleep(0)
+            first.run.cancel()
+        await unwatched(hub)
+    expected = State.COMPLETED if cancel_after_s is None else State.CANCELLED
+    assert queued.run.extraction.state is expected
+    assert len(provider.requests) == (2 if cancel_after_s is None else 1)
+
+
+async def test_an_extraction_that_is_not_kept() -> None:
+    """Whoever watches is shown its end; then nobody finds it, and its key is free."""
+    async with hub_of(ScriptedProvider(['{"a": "x"}', Finish("stop")])) as hub:
+        audience, _ = hub.start(replace(job("k"), retain_s=0))
+        viewer = Viewer(audience)
+        audience.attach(viewer.watch, deduplicated=False)
+        await unwatched(hub)
+        with pytest.raises(NotFound):
+            hub.find(audience.run.id)
+        assert kinds(viewer.read())[-1] == "completed"
+        assert (hub._keys, hub._key_of, hub._eviction) == ({}, {}, None)
+
+
+async def test_a_shorter_time_goes_first() -> None:
+    """Though it ended later than one that is kept for long."""
+    times_s = [0.0]
+    async with hub_of(ScriptedProvider(['{"a": "x"}', Finish("stop")]), lambda: times_s[-1], retain_s=60) as hub:
+        long, _ = hub.start(job())
+        await unwatched(hub)
+        short, _ = hub.start(replace(job(), retain_s=5))
+        await unwatched(hub)
+        times_s.append(5)
+        with pytest.raises(NotFound):
+            hub.find(short.run.id)
+        assert hub.find(long.run.id) is long
+
+
+async def test_a_session_at_its_limit() -> None:
+    """Refused, queued in order, or in the place of the oldest that runs; another session is not concerned."""
+    provider, gates = gated('{"a": "x"}')
+    async with hub_of(provider, extractions_per_connection=2, queued_per_connection=2) as hub:
+        turns = hub.new_turns()
+        first, second, queued = (hub.start(job(), turns)[0] for _ in range(3))
+        with pytest.raises(OverCapacity):
+            hub.start(replace(job(), busy=Busy.REJECT), turns)
+        new, _ = hub.start(replace(job(), busy=Busy.REPLACE), turns)
+        with pytest.raises(OverCapacity):
+            hub.start(job(), turns)
+        other, _ = hub.start(replace(job(), busy=Busy.REJECT), hub.new_turns())
+        while len(provider.requests) < 3:  # noqa: ASYNC110 - as in `unwatched`
+            await asyncio.sleep(0)
+        states = [audience.run.extraction.state for audience in (first, second, queued, new, other)]
+        assert states == ["cancelled", "running", "queued", "running", "running"]
+        gates[0].set()
+        await unwatched(hub)
+    assert [audience.run.extraction.state for audience in (second, queued, new, other)] == ["completed"] * 4

@@ -11,7 +11,7 @@ from gateway.core.limits import Limits
 from gateway.core.parts import Shown
 from gateway.core.schema import Schema
 from gateway.errors import BadRequest, Forbidden, GatewayError, NotFound, SchemaInvalid, SchemaTooComplex
-from gateway.jobs import Jobs, shown_by, view_of
+from gateway.jobs import Busy, Jobs, shown_by, view_of
 from gateway.ports import Mode
 from gateway.registry import DEFAULT_INSTRUCTIONS, Extractor, Registry
 
@@ -60,6 +60,32 @@ def test_an_extractor() -> None:
     assert (request.model, request.mode, request.schema_name) == ("m", Mode.JSON_SCHEMA, "Known")
 
 
+def test_how_it_is_to_run() -> None:
+    """What the client says, in seconds where it is a time."""
+    asked = extract(schema=SCHEMA, input="x", retries=2, budget_tokens=9, busy="replace", cancel_after_ms=1500)
+    job = jobs().job(asked)
+    assert (job.retries, job.budget_tokens, job.busy, job.cancel_after_s) == (2, 9, Busy.REPLACE, 1.5)
+    plain = jobs().job(extract(schema=SCHEMA, input="x"))
+    assert (plain.retries, plain.budget_tokens, plain.busy, plain.cancel_after_s) == (0, None, Busy.QUEUE, None)
+
+
+@pytest.mark.parametrize(
+    ("fields", "retries", "budget_tokens"),
+    [
+        ({}, 3, 100),
+        ({"retries": 0, "budget_tokens": 50}, 0, 50),
+        ({"retries": 9, "budget_tokens": 200}, 9, 100),
+    ],
+)
+def test_what_an_extractor_says_of_its_runs(fields: dict[str, Any], retries: int, budget_tokens: int) -> None:
+    """It holds where the client says nothing; its budget can only be lowered, and how long it is kept is its own."""
+    own = Extractor(
+        name="own", schema=Schema.from_json(SCHEMA, limits=Limits()), retries=3, budget_tokens=100, retain_ms=250
+    )
+    job = jobs().job(extract(extractor="own", input="x", **fields), own)
+    assert (job.extractor, job.retries, job.budget_tokens, job.retain_s) == ("own", retries, budget_tokens, 0.25)
+
+
 def test_chat_messages_pass_verbatim() -> None:
     """Whatever stands in them; an extractor's instructions come first, the default ones stay away."""
     chat = [{"role": "user", "content": [{"type": "image_url"}], "name": "n"}, {"role": "assistant", "content": None}]
@@ -96,9 +122,7 @@ def test_many() -> None:
         ({"schema": SCHEMA, "messages": [{"content": "x"}]}, BadRequest, "messages[0].role"),
         ({"schema": SCHEMA, "messages": [{"role": "user"}, {"role": 5}]}, BadRequest, "messages[1].role"),
         ({"schema": SCHEMA, "input": "x", "mode": "yaml"}, BadRequest, "mode"),
-        ({"schema": SCHEMA, "input": "x", "retries": 1}, BadRequest, "retries"),
-        ({"schema": SCHEMA, "input": "x", "busy": "queue"}, BadRequest, "busy"),
-        ({"schema": SCHEMA, "input": "x", "cancel_after_ms": 5}, BadRequest, "cancel_after_ms"),
+        ({"schema": SCHEMA, "input": "x", "busy": "wait"}, BadRequest, "busy"),
         ({"schema": SCHEMA, "input": "x", "channel": "c"}, BadRequest, "channel"),
         ({"schema": {"type": "nothing"}, "input": "x"}, SchemaInvalid, "schema"),
         ({"schema": None, "input": "x"}, SchemaInvalid, "schema"),

@@ -5,6 +5,7 @@ import json
 import threading
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from itertools import count
 from typing import Annotated, Any
 
@@ -18,7 +19,7 @@ from gateway.core.schema import Schema
 from gateway.hub import Audience, Hub, Watch
 from gateway.jobs import Job
 from gateway.ports import Delta, Finish, Provider, ProviderRequest, Reasoning
-from gateway.providers.scripted import Gate, ScriptedProvider
+from gateway.providers.scripted import Gate, ScriptedProvider, Step
 from gateway.tasks import Tasks
 from tests.core.oracles import counted
 from tests.fakes.gateways import no_task_left
@@ -56,7 +57,7 @@ INT_LIST = Schema.from_json({"type": "array", "items": {"type": "integer"}}, lim
 def job(schema: Schema = TABLE) -> Job:
     """Return something to run."""
     request = ProviderRequest(messages=({"role": "user", "content": "x"},), schema=schema.provider_schema)
-    return Job(schema=schema, request=request, input_chars=1, key=None, body="")
+    return Job(extractor="inline", schema=schema, request=request, input_chars=1, key=None, body="")
 
 
 @asynccontextmanager
@@ -323,6 +324,31 @@ async def test_what_ended_keeps_no_text_and_finds_its_items_in_the_value() -> No
         assert audience.run.extraction.items.judged == 0
     assert [kinds(each) for each in frames] == [["watching", "item", "item", "snapshot", "completed"]] * 2
     assert values(frames[0]) == [{"text": "a"}, {"text": "b"}]
+
+
+@pytest.mark.parametrize("reads", [True, False])
+async def test_another_attempt_begins_anew(reads: bool) -> None:
+    """Behind its reset come the items and the text of the new epoch only; of what was not read by then, nothing."""
+    gate = asyncio.Event()
+    first: list[Step] = ['[1,"x"]', Reasoning("Hm"), Gate(gate), Finish("stop")]
+    second: list[Step] = ["[3", "]", Reasoning("Oh"), Finish("stop")]
+    answers = iter([first, second])
+    async with hub_of(ScriptedProvider(lambda _: next(answers))) as hub:
+        audience, _ = hub.start(replace(job(INT_LIST), retries=1))
+        viewers = [attached(audience, shows) for shows in (Shown.ITEMS, Shown.TEXT | Shown.REASONING)]
+        for viewer in viewers:
+            viewer.read()
+        await until(lambda: audience.run.extraction.reasoning.end.chars == 2)
+        before = [viewer.read() if reads else [] for viewer in viewers]
+        gate.set()
+        await until(lambda: not hub.running())
+        items, text = [viewer.read() for viewer in viewers]
+    if reads:
+        assert (values(before[0]), texts(before[1]), texts(before[1], "reasoning")) == ([1, "x"], '[1,"x"]', "Hm")
+    assert kinds(items) == ["reset", "item", "snapshot", "completed"]
+    assert kinds(text) == ["reset", "reasoning", "text", "completed"]
+    assert (values(items), texts(text), texts(text, "reasoning")) == ([3], "[3]", "Oh")
+    assert {frame["at"] for frame in text[1:3]} == {0}
 
 
 async def test_changing_the_interval_of_a_watch_loses_nothing() -> None:

@@ -85,7 +85,7 @@ def test_the_installed_command_is_this_project() -> None:
     """The distribution carries the command and the version that pyproject.toml names."""
     (command,) = entry_points(group="console_scripts", name="gateway")
 
-    assert command.value == "gateway.cli:main"
+    assert command.value == "gateway.__main__:main"
     assert version("extraction-gateway") == PROJECT["project"]["version"]
 
 

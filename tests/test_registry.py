@@ -1,5 +1,7 @@
 """Extractors by name."""
 
+from typing import Any
+
 import pytest
 
 from gateway.core.limits import Limits
@@ -47,3 +49,11 @@ def test_what_a_client_is_told() -> None:
     }
     told = Extractor(name="a", schema=SCHEMA, description="What it is.", example="text").described()
     assert (told["description"], told["example"]) == ("What it is.", {"input": "text"})
+
+
+@pytest.mark.parametrize("wrong", [{"retries": 11}, {"retries": -1}, {"budget_tokens": 0}, {"retain_ms": -1}])
+def test_a_number_that_is_out_of_bounds(wrong: dict[str, Any]) -> None:
+    """It is an error of the application, and names the option."""
+    (name,) = wrong
+    with pytest.raises(ValueError, match=name):
+        Extractor(name="a", schema=SCHEMA, **wrong)

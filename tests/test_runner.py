@@ -3,6 +3,7 @@
 import asyncio
 import threading
 from collections.abc import AsyncGenerator
+from itertools import count
 from typing import Any
 
 import msgspec
@@ -12,10 +13,11 @@ from gateway.core.extraction import Ending, Extraction, State
 from gateway.core.limits import Limits
 from gateway.core.parts import Shown
 from gateway.core.schema import Schema
-from gateway.errors import GatewayError, OverCapacity, ProviderError, ProviderRateLimited
+from gateway.errors import GatewayError, ProviderError, ProviderRateLimited
 from gateway.ports import Delta, Finish, Provider, ProviderRequest, Reasoning, Text, Usage
 from gateway.providers.scripted import Gate, ScriptedProvider, Step
-from gateway.runner import Run, Slots
+from gateway.runner import Run
+from gateway.slots import Place, Slots
 
 pytestmark = pytest.mark.anyio
 
@@ -29,9 +31,29 @@ class Audience:
 
     def __init__(self) -> None:
         """Begin at nought."""
+        self.starts = 0
         self.growths = 0
+        self.retries: list[str] = []
+        self.resets = 0
         self.endings = 0
+        self.was_started = asyncio.Event()
         self.has_grown = asyncio.Event()
+        self.was_reset = asyncio.Event()
+
+    def started(self) -> None:
+        """The provider is being called."""
+        self.starts += 1
+        self.was_started.set()
+
+    def retrying(self, error: GatewayError) -> None:
+        """It is about to be called again."""
+        self.retries.append(error.code)
+
+    def reset(self) -> None:
+        """There is a new document."""
+        self.resets += 1
+        self.has_grown.clear()
+        self.was_reset.set()
 
     def grown(self, parts: Shown) -> None:
         """Something is new, the value say."""
@@ -44,18 +66,38 @@ class Audience:
         self.endings += 1
 
 
-def new_run(**limits: Any) -> Run:
+def new_run(*, retries: int = 0, budget_tokens: int | None = None, **limits: Any) -> Run:
     """Return a run that has not begun."""
     bounds = Limits(**limits)
-    schema = Schema.from_json(SCHEMA, limits=bounds)
-    extraction = Extraction(schema, epoch="e", limits=bounds, created_s=0, input_chars=8)
-    return Run("x", extraction, REQUEST, limits=bounds, now_s=asyncio.get_running_loop().time)
+    schema, now_s = Schema.from_json(SCHEMA, limits=bounds), asyncio.get_running_loop().time
+    extraction = Extraction(
+        schema,
+        epoch="e1",
+        limits=bounds,
+        created_s=now_s(),
+        input_chars=8,
+        retries=retries,
+        budget_tokens=budget_tokens,
+    )
+    return run_of(extraction, bounds)
+
+
+def run_of(extraction: Extraction, limits: Limits) -> Run:
+    """Return a run of an extraction; its further epochs are e2, e3 and so on."""
+    epochs = count(2)
+    now_s = asyncio.get_running_loop().time
+    return Run("x", extraction, REQUEST, limits=limits, now_s=now_s, new_id=lambda: f"e{next(epochs)}")
+
+
+def new_slots(queue: int = 1) -> Slots:
+    """Return one place."""
+    return Slots(1, queue, "full")
 
 
 async def executed(run: Run, provider: Provider, slots: Slots | None = None) -> Audience:
     """Run to the ending; it comes once, whatever happens."""
     audience = Audience()
-    await run.execute(provider, slots or Slots(1, 1), audience)
+    await run.execute(provider, Place(slots or new_slots()), audience)
     assert audience.endings == 1
     assert run.extraction.state.is_ended
     return audience
@@ -99,7 +141,7 @@ async def test_a_large_answer_is_judged_in_a_thread(letters: int, is_large: bool
     """One of more than 32 KiB, whatever became of it, so that the others do not wait; it comes to the same."""
     extraction = Noting(Schema.from_json(SCHEMA, limits=Limits()), epoch="e", limits=Limits(), created_s=0)
     extraction.judges = set()
-    run = Run("x", extraction, REQUEST, limits=Limits(), now_s=asyncio.get_running_loop().time)
+    run = run_of(extraction, Limits())
     end = '"}' if finish == "stop" else ""
     await executed(run, ScriptedProvider(['{"a": "', "é" * letters, end, Finish(finish)]))
     assert extraction.document.value == {"a": "é" * letters}
@@ -111,7 +153,7 @@ async def test_a_large_answer_that_is_cancelled() -> None:
     run, gate = new_run(), asyncio.Event()
     provider = ScriptedProvider(['{"a": "' + "x" * 40_000, Gate(gate)])
     audience = Audience()
-    running = asyncio.create_task(run.execute(provider, Slots(1, 1), audience))
+    running = asyncio.create_task(run.execute(provider, Place(new_slots()), audience))
     await audience.has_grown.wait()
     run.cancel()
     await running
@@ -145,7 +187,7 @@ async def test_failures(steps: list[Step], code: str) -> None:
         ({"total_timeout_s": 0.01, "first_delta_timeout_s": 60}, [], "total"),
     ],
 )
-async def test_silence(limits: dict[str, float], steps: list[Step], phase: str) -> None:
+async def test_silence(limits: dict[str, Any], steps: list[Step], phase: str) -> None:
     """The time-out says in which phase; the stream is closed."""
     run = new_run(**limits)
     provider = ScriptedProvider([*steps, Gate(asyncio.Event())])
@@ -191,14 +233,14 @@ async def test_a_provider_that_cancels_itself() -> None:
 
 async def test_a_task_that_is_cancelled() -> None:
     """The process ends: the cancellation goes through, the stream is closed and the slot given back."""
-    run, slots, audience = new_run(), Slots(1, 0), Audience()
+    run, slots, audience = new_run(), new_slots(0), Audience()
     provider = ScriptedProvider(['{"a": "x', Gate(asyncio.Event())])
-    running = asyncio.create_task(run.execute(provider, slots, audience))
+    running = asyncio.create_task(run.execute(provider, Place(slots), audience))
     await audience.has_grown.wait()
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running
-    slots.check()
+    assert slots.has_free
     assert (provider.open_streams, audience.endings, run.extraction.terminal) == (0, 0, None)
 
 
@@ -221,17 +263,15 @@ async def test_cancelling_before_it_begins() -> None:
 
 async def test_cancelling_while_it_waits_for_a_slot() -> None:
     """It leaves the queue at once, and the slot to the next."""
-    slots, gate, audience = Slots(1, 1), asyncio.Event(), Audience()
+    slots, gate, audience = new_slots(), asyncio.Event(), Audience()
     first, second = new_run(), new_run()
     provider = ScriptedProvider([Gate(gate), *WHOLE])
-    running = [asyncio.create_task(run.execute(provider, slots, audience)) for run in (first, second)]
-    await asyncio.sleep(0)
-    with pytest.raises(OverCapacity):
-        slots.check()
+    running = [asyncio.create_task(run.execute(provider, Place(slots), audience)) for run in (first, second)]
+    await audience.was_started.wait()
     assert second.extraction.state is State.QUEUED
     second.cancel()
     await running[1]
-    slots.check()
+    assert slots.reserve().is_held is False
     gate.set()
     await running[0]
     assert (second.extraction.state, first.extraction.state) == (State.CANCELLED, State.COMPLETED)
@@ -240,10 +280,11 @@ async def test_cancelling_while_it_waits_for_a_slot() -> None:
 
 async def test_cancelling_at_the_moment_a_slot_is_free() -> None:
     """The cancel is not lost in the beginning of the stream."""
-    slots, run, provider = Slots(1, 1), new_run(), ScriptedProvider([Gate(asyncio.Event())])
-    async with slots.taken():
-        running = asyncio.create_task(run.execute(provider, slots, Audience()))
-        await asyncio.sleep(0)
+    slots, run, provider = new_slots(), new_run(), ScriptedProvider([Gate(asyncio.Event())])
+    held = slots.reserve()
+    running = asyncio.create_task(run.execute(provider, Place(slots), Audience()))
+    await asyncio.sleep(0)
+    held.release()
     run.cancel()
     async with asyncio.timeout(1):
         await running
@@ -254,7 +295,7 @@ async def test_cancelling_in_the_middle_twice_and_after_the_end() -> None:
     """The first one counts; the value is what there was."""
     run, audience = new_run(), Audience()
     provider = ScriptedProvider(['{"a": "x', Gate(asyncio.Event())])
-    running = asyncio.create_task(run.execute(provider, Slots(1, 1), audience))
+    running = asyncio.create_task(run.execute(provider, Place(new_slots()), audience))
     await audience.has_grown.wait()
     run.cancel()
     run.shut_down()
@@ -278,7 +319,7 @@ async def test_cancelling_when_the_time_is_up_already() -> None:
             finally:
                 run.cancel()
 
-    await run.execute(Stubborn(["x"]), Slots(1, 1), audience)
+    await run.execute(Stubborn(["x"]), Place(new_slots()), audience)
     assert (run.extraction.state.is_ended, audience.endings) == (True, 1)
 
 
@@ -286,7 +327,7 @@ async def test_shutting_down() -> None:
     """What runs fails with a code that says try again."""
     run, audience = new_run(), Audience()
     running = asyncio.create_task(
-        run.execute(ScriptedProvider(['{"a": "x', Gate(asyncio.Event())]), Slots(1, 1), audience)
+        run.execute(ScriptedProvider(['{"a": "x', Gate(asyncio.Event())]), Place(new_slots()), audience)
     )
     await audience.has_grown.wait()
     run.shut_down()
@@ -296,9 +337,113 @@ async def test_shutting_down() -> None:
 
 async def test_slots_are_given_back(caplog: pytest.LogCaptureFixture) -> None:
     """Whatever became of the run that held one."""
-    slots = Slots(1, 1)
+    slots = new_slots()
     for steps in (WHOLE, [ProviderError("x")], lambda _: 1 / 0, WHOLE):
         await executed(new_run(), ScriptedProvider(steps), slots)  # type: ignore[arg-type] # one of them is broken
-    slots.check()
+    assert slots.has_free
     faults = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
     assert faults == ["extraction x failed"]
+
+
+WRONG: list[Step] = ['{"a": 5}', Finish("stop")]
+
+
+def in_turn(*answers: list[Step]) -> ScriptedProvider:
+    """Return a provider that writes one answer after the other, the last one for ever."""
+    left = list(answers)
+    return ScriptedProvider(lambda _: left.pop(0) if len(left) > 1 else left[0])
+
+
+async def test_asking_again_until_it_is_valid() -> None:
+    """The chat goes on, each attempt has an epoch of its own, and the slot is held once for all."""
+    run, provider = new_run(retries=5), in_turn(WRONG, ['{"a": ', "no"], WHOLE)
+    audience = await executed(run, provider, new_slots(0))
+    terminal: Any = run.extraction.terminal
+    assert (run.extraction.state, terminal.epoch, terminal.attempts) == (State.COMPLETED, "e3", 3)
+    assert (audience.starts, audience.retries, audience.resets) == (1, ["invalid_output"] * 2, 2)
+    assert [len(request.chat) for request in provider.requests] == [1, 3, 5]
+    assert [request.messages for request in provider.requests] == [REQUEST.messages] * 3
+
+
+@pytest.mark.parametrize("retries", [1, 3])
+async def test_asking_again_has_an_end(retries: int) -> None:
+    """After so many times the last error stands."""
+    run, provider = new_run(retries=retries), in_turn(WRONG)
+    await executed(run, provider)
+    assert (failure_of(run)[0], len(provider.requests)) == ("invalid_output", 1 + retries)
+
+
+async def test_a_failure_of_the_second_attempt() -> None:
+    """It is the ending; a provider that fails is not asked again by this."""
+    run, provider = new_run(retries=5), in_turn(WRONG, [ProviderError("gone")])
+    await executed(run, provider)
+    assert (failure_of(run)[0], len(provider.requests)) == ("provider_error", 2)
+
+
+@pytest.mark.parametrize(("stop", "state"), [("cancel", State.CANCELLED), ("shut_down", State.FAILED)])
+async def test_stopping_in_the_second_attempt(stop: str, state: State) -> None:
+    """At once, and its stream is closed."""
+    run, audience = new_run(retries=1), Audience()
+    provider = in_turn(WRONG, ['{"a": "x', Gate(asyncio.Event())])
+    running = asyncio.create_task(run.execute(provider, Place(new_slots()), audience))
+    await audience.was_reset.wait()
+    await audience.has_grown.wait()
+    getattr(run, stop)()
+    await running
+    assert (run.extraction.state, run.extraction.document.value) == (state, {"a": "x"})
+    assert (provider.open_streams, run.extraction.attempt, audience.endings) == (0, 2, 1)
+
+
+class Judged(Extraction):
+    """Does something while it is judged."""
+
+    act: Any
+
+    def judge(self) -> Ending:
+        """Judge as ever, then act."""
+        ending = super().judge()
+        self.act()
+        return ending
+
+
+async def test_cancelling_while_an_answer_is_judged() -> None:
+    """The model is not asked again."""
+    extraction = Judged(Schema.from_json(SCHEMA, limits=Limits()), epoch="e", limits=Limits(), created_s=0, retries=5)
+    run, provider = run_of(extraction, Limits()), in_turn(WRONG)
+    extraction.act = run.cancel
+    await executed(run, provider)
+    assert (extraction.state, len(provider.requests)) == (State.CANCELLED, 1)
+
+
+async def test_the_total_time_is_that_of_all_attempts() -> None:
+    """An attempt that begins late has what is left; where nothing is left, none begins."""
+    run = new_run(retries=9, total_timeout_s=0.05)
+    provider = in_turn(WRONG, ['{"a": "x', Gate(asyncio.Event())])
+    await executed(run, provider)
+    assert (failure_of(run), run.extraction.attempt) == (("provider_timeout", "total"), 2)
+    limits = Limits(total_timeout_s=1e-9)
+    late = Judged(Schema.from_json(SCHEMA, limits=limits), epoch="e", limits=limits, created_s=0, retries=5)
+    late.act = lambda: None
+    run, provider = run_of(late, limits), in_turn(WRONG)
+    await executed(run, provider)
+    assert (failure_of(run), len(provider.requests)) == (("provider_timeout", "total"), 1)
+
+
+async def test_a_budget_cancels_the_call() -> None:
+    """As soon as more has been written; the stream is closed and what is open is named."""
+    run = new_run(budget_tokens=5)
+    provider = ScriptedProvider(['{"a": "', "x" * 20, Gate(asyncio.Event())])
+    await executed(run, provider)
+    terminal: Any = run.extraction.terminal
+    assert (terminal.reason, terminal.open, provider.open_streams) == ("budget", ["/a", ""], 0)
+    assert run.extraction.document.value == {"a": "x" * 20}
+
+
+async def test_a_budget_that_a_whole_answer_used_up() -> None:
+    """It counts where it is valid; where it is not, the model is not asked again."""
+    run = new_run(budget_tokens=2)
+    await executed(run, ScriptedProvider(['{"a": "x"}', "and more", Gate(asyncio.Event())]))
+    assert run.extraction.state is State.COMPLETED
+    run, provider = new_run(budget_tokens=2, retries=5), in_turn(WRONG)
+    await executed(run, provider)
+    assert (failure_of(run)[0], len(provider.requests)) == ("invalid_output", 1)

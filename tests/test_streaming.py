@@ -18,7 +18,7 @@ from gateway.errors import GatewayError
 from gateway.models import installed_model
 from gateway.ports import Finish
 from gateway.providers.local import LocalProvider
-from gateway.providers.scripted import Gate, ScriptedProvider
+from gateway.providers.scripted import Gate, ScriptedProvider, Step
 from gateway.recordings import CONFERENCE_TEXT, Conference
 from gateway.settings import Settings
 from gateway.streaming import Partial
@@ -149,6 +149,24 @@ async def test_leaving_the_loop_stops_the_model() -> None:
     assert isinstance(gateway.provider, ScriptedProvider)
     assert (gateway.provider.open_streams, gateway.hub.running()) == (0, [])
     await gateway.close()
+
+
+async def test_a_partial_that_begins_anew() -> None:
+    """Where an answer is not valid the next partial is that of the next attempt; the last one is validated."""
+    answers: list[list[Step]] = [['{"people": "none"}', Finish("stop")], [*PIECES, Finish("stop")]]
+    gateway = Gateway(provider=ScriptedProvider(lambda _: answers.pop(0)), settings=Settings())
+    async with gateway:
+        partials = [partial async for partial in gateway.stream(Note, "text", retries=1, interval=0)]
+    assert [partial.attempt for partial in partials] == sorted(partial.attempt for partial in partials)
+    assert (partials[-1].attempt, partials[-1].is_final, partials[-1].model.note) == (2, True, "x")
+
+
+async def test_a_budget_in_process() -> None:
+    """What the model had written stays the last partial; the error says what cut it off."""
+    async with gateway_with('{"people": [', '{"name": "' + "x" * 100, Gate(asyncio.Event())) as gateway:
+        with pytest.raises(GatewayError, match="budget of tokens") as raised:
+            _ = [partial async for partial in gateway.stream(Note, "text", budget_tokens=10)]
+    assert raised.value.code == "incomplete"
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,10 @@
 1. The state moves only along `_NEXT`; there is exactly one terminal, and nothing after it.
 2. Validation sees what the model wrote, never the skeleton.
 3. After `completed` the document's value is the validated model's JSON.
+4. Every attempt has a document of its own, under an epoch that was never used; the terminal belongs to the last one.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
@@ -19,15 +20,14 @@ from gateway.core.limits import Limits
 from gateway.core.operations import Operation, difference
 from gateway.core.parser import Parser, Repair
 from gateway.core.pointer import JsonValue, resolve
+from gateway.core.reask import Answer, ChatMessage, errors_of, follow_up
 from gateway.core.replica import digest
 from gateway.core.schema import ANY, Schema
+from gateway.core.tally import Clocks, Counts
 from gateway.core.transcript import Transcript
 from gateway.errors import GatewayError, Internal, InvalidOutput, OutputTooLarge, ProviderError, Refused
 
-__all__ = ["Clocks", "Ending", "Extraction", "State"]
-
-_CHARS_PER_TOKEN = 4
-"""For estimates where the provider did not count; about right for English JSON."""
+__all__ = ["Ending", "Extraction", "State"]
 
 _STEP_CHARS = 4_096
 """A longer delta makes several revisions, so that what one step holds is bounded."""
@@ -58,49 +58,6 @@ _NEXT: dict[State, frozenset[State]] = {
 }
 
 
-@dataclass(slots=True)
-class Clocks:
-    """When what happened, in seconds of one monotonic clock; the caller reads the clock."""
-
-    created_s: float
-    started_s: float | None = None
-    first_delta_s: float | None = None
-
-    def timing(self, now_s: float) -> messages.Timing:
-        """Return the terminal's `timing`."""
-        started_s = now_s if self.started_s is None else self.started_s
-        first = None if self.first_delta_s is None else _milliseconds(self.first_delta_s - started_s)
-        return messages.Timing(
-            queued_ms=_milliseconds(started_s - self.created_s),
-            first_delta_ms=first,
-            total_ms=_milliseconds(now_s - self.created_s),
-        )
-
-
-def _milliseconds(seconds: float) -> int:
-    return max(0, round(seconds * 1000))
-
-
-@dataclass(slots=True)
-class _Counts:
-    """Tokens as the provider counted them, and characters for an estimate where it did not."""
-
-    input_chars: int = 0
-    output_chars: int = 0
-    counted: tuple[int, int] | None = None
-    attempts: int = field(default=0)
-
-    def usage(self) -> messages.Usage:
-        read, written = self.counted or (self._tokens(self.input_chars), self._tokens(self.output_chars))
-        return messages.Usage(
-            input_tokens=read, output_tokens=written, total_tokens=read + written, estimated=self.counted is None
-        )
-
-    @staticmethod
-    def _tokens(chars: int) -> int:
-        return -(-chars // _CHARS_PER_TOKEN)
-
-
 @dataclass(frozen=True, slots=True)
 class Ending:
     """How an extraction is to end.
@@ -123,26 +80,56 @@ class Extraction:
 
     Args:
         schema: what is extracted.
-        epoch: name of the document's numbering.
+        epoch: name of the first document's numbering.
         limits: `value_bytes` and the tail's bounds apply.
         created_s: the monotonic clock's reading now.
         input_chars: length of the input, for estimates.
+        retries: how often the model may be asked again after an answer that is not valid.
+        budget_tokens: of all attempts' output; None for no end.
 
     Attributes:
-        document: what watchers see.
-        text: what the model wrote, as it wrote it; nothing where the schema redacts anything.
-        reasoning: what it thought aloud.
-        items: those of the value's lists that have closed.
+        document: what watchers see: that of the newest attempt.
+        text: what the model wrote in it, as it wrote it; nothing where the schema redacts anything.
+        reasoning: what it thought aloud, likewise.
+        items: those of its value's lists that have closed.
+        written_chars: how much the model has written in it.
+        error: why it failed, once it has.
+        faults: why the attempt before was not valid, `{path, message}` each; empty in the first one.
         state: see `State`.
         terminal: the terminal message without a watch's id, once ended.
         terminal_text: its text, encoded once for all watches.
     """
 
-    def __init__(self, schema: Schema, *, epoch: str, limits: Limits, created_s: float, input_chars: int = 0) -> None:
+    def __init__(
+        self,
+        schema: Schema,
+        *,
+        epoch: str,
+        limits: Limits,
+        created_s: float,
+        input_chars: int = 0,
+        retries: int = 0,
+        budget_tokens: int | None = None,
+    ) -> None:
         """Begin in `queued`, with the skeleton as the value."""
         self.state = State.QUEUED
         self.terminal: messages.Terminal | None = None
         self.terminal_text = ""
+        self.error: GatewayError | None = None
+        self.faults: list[dict[str, str]] = []
+        self._schema = schema
+        self._limits = limits
+        self._retries = retries
+        self._budget_tokens = budget_tokens
+        self._clocks = Clocks(created_s)
+        self._counts = Counts()
+        self._input_chars = input_chars
+        self._past_epochs: set[str] = set()
+        self._begin(epoch)
+
+    def _begin(self, epoch: str) -> None:
+        """Make everything that belongs to one attempt."""
+        schema, limits = self._schema, self._limits
         self.document = Document(
             epoch, schema.shape.placeholder(), tail_steps=limits.tail_steps, tail_bytes=limits.tail_bytes
         )
@@ -150,15 +137,23 @@ class Extraction:
         self.text = Transcript(epoch, most_chars=most_chars)
         self.reasoning = Transcript(epoch, most_chars=most_chars)
         self.items = Items(schema)
+        self.written_chars = 0
         self._lacks_items = False  # they were dropped
-        self._schema = schema
-        self._limits = limits
         self._parser = Parser(lenient=True, max_chars=most_chars)
         self._growth = Growth(schema.shape, schema.wrapper)
-        self._clocks = Clocks(created_s)
-        self._counts = _Counts(input_chars=input_chars)
+        self._answer = Answer()
         self._is_refused = False
         self._finish: str | None = None
+
+    @property
+    def attempt(self) -> int:
+        """Which attempt the document is of, from 1."""
+        return len(self._past_epochs) + 1
+
+    @property
+    def usage(self) -> messages.Usage:
+        """Tokens of all attempts so far."""
+        return self._counts.usage()
 
     @property
     def is_whole(self) -> bool:
@@ -166,15 +161,46 @@ class Extraction:
         return self._parser.is_closed
 
     @property
-    def written_chars(self) -> int:
-        """How much the model has written."""
-        return self._counts.output_chars
+    def is_over_budget(self) -> bool:
+        """Whether the model has written more than it may, and is still writing: the call is to be cancelled."""
+        is_bounded = self._budget_tokens is not None and self._finish is None
+        return is_bounded and self._counts.written_tokens() > (self._budget_tokens or 0)
+
+    def is_past(self, epoch: str) -> bool:
+        """Whether that is the epoch of an earlier attempt."""
+        return epoch in self._past_epochs
+
+    def timing(self, now_s: float) -> messages.Timing:
+        """Return the times so far."""
+        return self._clocks.timing(now_s)
 
     def start(self, now_s: float) -> None:
         """Say that the provider is being called."""
         self._move(State.RUNNING)
         self._clocks.started_s = now_s
-        self._counts.attempts = 1
+        self._counts.begin(self._input_chars)
+
+    def can_ask_again(self, ending: "Ending") -> bool:
+        """Whether an attempt that would end like this may be followed by another."""
+        is_left = self._budget_tokens is None or self._counts.written_tokens() < self._budget_tokens
+        return isinstance(ending.error, InvalidOutput) and self.attempt <= self._retries and is_left
+
+    def ask_again(self, ending: "Ending", epoch: str) -> tuple[ChatMessage, ...]:
+        """Begin another attempt after one that was not valid, with a document of its own.
+
+        Returns:
+            How the chat goes on.
+        """
+        error = ending.error
+        if not isinstance(error, InvalidOutput):
+            raise TypeError("only an answer that is not valid is asked for again")
+        going_on = follow_up(self._answer.quoted(), error)
+        self.faults = errors_of(error)
+        self._past_epochs.add(self.document.epoch)
+        self._begin(epoch)
+        self._input_chars += sum(len(message["content"]) for message in going_on)
+        self._counts.begin(self._input_chars)
+        return going_on
 
     def feed(self, text: str, now_s: float) -> bool:
         """Take a piece of the model's text.
@@ -187,20 +213,18 @@ class Extraction:
         """
         if self._clocks.first_delta_s is None:
             self._clocks.first_delta_s = now_s
-        self._counts.output_chars += len(text)
+        self._counts.write(len(text))
+        self.written_chars += len(text)
         if not self._schema.shape.has_redactions:
             self.text.feed(text)
+        if self._retries:
+            self._answer.write(text)
         if len(text) <= _STEP_CHARS:
             return self._step(text)
         has_changed = False
         for start in range(0, len(text), _STEP_CHARS):
             has_changed = self._step(text[start : start + _STEP_CHARS]) or has_changed
         return has_changed
-
-    def think(self, text: str) -> None:
-        """Take a piece of the model's reasoning, which is never part of the value."""
-        if not self._schema.shape.has_redactions:
-            self.reasoning.feed(text)
 
     def drop_history(self) -> None:
         """Keep of an ended extraction only its value: no steps, no text, and of the items where they were."""
@@ -217,14 +241,20 @@ class Extraction:
 
     def count(self, input_tokens: int, output_tokens: int) -> None:
         """Take the provider's own count of tokens."""
-        self._counts.counted = (input_tokens, output_tokens)
+        self._counts.count(input_tokens, output_tokens)
+
+    def think(self, text: str) -> None:
+        """Take a piece of what the model thinks aloud: it is no part of the value, and counts as written."""
+        self._counts.write(len(text))
+        if not self._schema.shape.has_redactions:
+            self.reasoning.feed(text)
 
     def refuse(self) -> None:
         """Take note that the model refused."""
         self._is_refused = True
 
     def note_finish(self, reason: str) -> None:
-        """Take the provider's word on why it stopped."""
+        """Take the provider's word on why it stopped, or ours: `budget`."""
         self._finish = reason
 
     def close(self) -> GatewayError | State:
@@ -238,7 +268,7 @@ class Extraction:
         if self._is_refused:
             return Refused("the model refused to answer")
         match self._finish:
-            case "length":
+            case "length" | "budget":
                 return State.INCOMPLETE
             case "content_filter":
                 return Refused("a content filter stopped the model")
@@ -267,13 +297,15 @@ class Extraction:
     def end(self, ending: "Ending", now_s: float) -> None:
         """Come to an ending: the last step where there is one, and the terminal."""
         self._move(ending.state)
+        self.error = ending.error
         if ending.state is State.COMPLETED:
             self.document.publish(ending.operations, final=True)
         match ending.state:
             case State.COMPLETED:
                 self._terminate(messages.Completed, ending, now_s)
             case State.INCOMPLETE:
-                self._terminate(messages.Incomplete, ending, now_s, reason="length", open=self._open_pointers())
+                reason, open_pointers = self._finish or "length", self._open_pointers()
+                self._terminate(messages.Incomplete, ending, now_s, reason=reason, open=open_pointers)
             case State.CANCELLED:
                 self._terminate(messages.Cancelled, ending, now_s)
             case _:
@@ -336,7 +368,7 @@ class Extraction:
             **fields,
         )
         self.terminal_text = messages.encode(self.terminal)
-        self._parser, self._growth = Parser(), Growth(ANY)  # what is retained is the document's value
+        self._parser, self._growth, self._answer = Parser(), Growth(ANY), Answer()  # the value is what is retained
 
     def _move(self, state: State) -> None:
         if state not in _NEXT.get(self.state, frozenset()):

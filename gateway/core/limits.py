@@ -25,6 +25,7 @@ class Limits:
     max_connections: int = 10_000
     watches_per_connection: int = 128
     extractions_per_connection: int = 16
+    queued_per_connection: int = 64
     provider_calls: int = 64
     provider_queue: int = 256
     connect_timeout_s: float = 10

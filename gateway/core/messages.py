@@ -9,6 +9,7 @@ from gateway.errors import GatewayError
 
 __all__ = [
     "CLIENT_MESSAGES",
+    "MOST_RETRIES",
     "Adjust",
     "Cancel",
     "Cancelled",
@@ -42,6 +43,8 @@ __all__ = [
 ]
 
 PROTOCOL = "extraction.v1"
+
+MOST_RETRIES = 10
 
 Id: TypeAlias = Annotated[str, Meta(pattern=r"^[A-Za-z0-9_.:-]{1,64}\Z")]
 Name: TypeAlias = Annotated[str, Meta(min_length=1, max_length=200)]
@@ -105,9 +108,10 @@ class Extract(_WatchOptions, frozen=True, kw_only=True):
     model: Name | None = None
     mode: str | None = None
     params: Params | None = None
-    retries: Annotated[int, Meta(ge=0, le=10)] = 0
+    retries: Annotated[int, Meta(ge=0, le=MOST_RETRIES)] | None = None
+    budget_tokens: Annotated[int, Meta(ge=1, le=100_000_000)] | None = None
     key: Name | None = None
-    busy: str | None = None
+    busy: str = "queue"
     cancel_after_ms: Annotated[int, Meta(ge=0)] | None = None
     channel: Name | None = None
 
@@ -233,7 +237,7 @@ class Reset(_Message, frozen=True, kw_only=True):
 
 
 class Usage(Struct, frozen=True, kw_only=True):
-    """Tokens of all attempts; `estimated` where the provider did not count."""
+    """Tokens of all attempts; `estimated` where the provider did not count one of them."""
 
     input_tokens: int
     output_tokens: int

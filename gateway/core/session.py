@@ -74,7 +74,7 @@ class Close:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start an extraction and its first watch; answer with `started`, or `refused`."""
+    """Start an extraction and its first watch; answer with `attached`, or `refused`."""
 
     request: messages.Extract
 
@@ -136,7 +136,7 @@ class Session:
     """Decides what a connection does with each message.
 
     Args:
-        limits: `watches_per_connection` and `extractions_per_connection` apply.
+        limits: `watches_per_connection` applies; how many extractions run is the hub's to decide.
         credential: what came with the handshake.
 
     Attributes:
@@ -149,7 +149,6 @@ class Session:
         self._limits = limits
         self._credential = credential
         self._live: dict[str, str | None] = {}  # watch id → extraction, None until it is known
-        self._started: dict[str, str] = {}  # extractions of this session that still run → the id that started them
         self._finished: OrderedDict[str, None] = OrderedDict()
 
     def receive(self, message: ClientMessage | Malformed | Late) -> list[Command]:
@@ -182,14 +181,8 @@ class Session:
         closing = Close(_CLOSES.get(type(error), CloseCode.FAULT), error.code)
         return [Send(messages.error_message(error)), closing]
 
-    def started(self, id_: str, extraction: str, *, is_own: bool) -> None:
-        """Take note that `Start` worked; `is_own` where it counts towards this session's limit."""
-        self._live[id_] = extraction
-        if is_own:
-            self._started[extraction] = id_
-
     def attached(self, id_: str, extraction: str) -> None:
-        """Take note that `Attach` worked."""
+        """Take note that `Start` or `Attach` worked."""
         self._live[id_] = extraction
 
     def refused(self, id_: str, error: GatewayError) -> list[Command]:
@@ -204,10 +197,6 @@ class Session:
         self._finished[id_] = None
         if len(self._finished) > _REMEMBERED_IDS:
             self._finished.popitem(last=False)
-
-    def ended(self, extraction: str) -> None:
-        """Take note that an extraction has ended: it counts no longer."""
-        self._started.pop(extraction, None)
 
     def _greet(self, message: messages.Hello) -> list[Command]:
         return [Judge(message.token or self._credential)]
@@ -234,9 +223,6 @@ class Session:
         if message.id in self._live:
             raise DuplicateId(f"id: {message.id!r} is live already", param="id")
         self._check_room_for_watch()
-        if len(self._started) >= self._limits.extractions_per_connection:
-            most = self._limits.extractions_per_connection
-            raise OverCapacity(f"expected at most {most} extractions at once on a connection", retry_after_ms=1_000)
         self._live[message.id] = None
         self._finished.pop(message.id, None)
         return [Start(message)]

@@ -137,7 +137,7 @@ class LocalProvider:
     def _asked(self, request: ProviderRequest) -> ProviderRequest:
         if self._file is not None and request.model not in (None, self.model):
             raise BadRequest(f"model: the local model is {self.model}; got {request.model[:60]!r}", param="model")
-        if (tokens := _estimated_tokens("".join(map(_text_of, request.messages)))) > _INPUT_TOKENS:
+        if (tokens := _estimated_tokens("".join(map(_text_of, request.chat)))) > _INPUT_TOKENS:
             raise InputTooLarge(f"input: the local model reads about {_INPUT_TOKENS:,} tokens, got about {tokens:,}")
         return replace(
             request,

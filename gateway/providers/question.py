@@ -81,7 +81,7 @@ def _messages(request: ProviderRequest) -> list[Mapping[str, Any]]:
 
     The words join a system message that is there already: many chat templates allow only one.
     """
-    messages = list(request.messages)
+    messages = list(request.chat)
     if request.mode not in _WORDS:
         return messages
     words = _WORDS[request.mode].format(msgspec.json.encode(request.schema).decode())
@@ -100,7 +100,7 @@ def _response(request: ProviderRequest, model: str) -> dict[str, Any]:
     text = {"type": "json_schema", **_format(request), "strict": request.strict}
     return {
         "model": model,
-        "input": [_input(message) for message in request.messages],
+        "input": [_input(message) for message in request.chat],
         "stream": True,
         "store": False,
         "text": {"format": text},

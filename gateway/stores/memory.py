@@ -2,6 +2,7 @@
 
 from collections import OrderedDict
 from collections.abc import Callable
+from math import inf
 from typing import Generic, TypeVar
 
 from gateway.errors import NotFound
@@ -12,11 +13,11 @@ T = TypeVar("T")
 
 
 class MemoryStore(Generic[T]):
-    """Running extractions without a bound of its own, ended ones oldest first until they fit.
+    """Running extractions without a bound of its own, ended ones for their time, oldest first until they fit.
 
     Args:
         now_s: reads a monotonic clock.
-        retain_s: how long an ended extraction is kept.
+        retain_s: how long an ended extraction is kept that does not say so itself.
         retained_extractions: how many of them at most.
         retained_bytes: how many bytes of values at most.
         on_evict: told of each that is kept no longer.
@@ -40,6 +41,7 @@ class MemoryStore(Generic[T]):
         self._running: dict[str, T] = {}
         self._ended: OrderedDict[str, tuple[T, float, int]] = OrderedDict()
         self._bytes = 0
+        self._next_s = inf  # when the first of what has ended is too old
 
     def add(self, id_: str, extraction: T) -> None:
         """Keep a running extraction."""
@@ -58,10 +60,12 @@ class MemoryStore(Generic[T]):
             return self._ended[id_][0]
         raise NotFound("extraction: expected one that runs or ended lately, got another", param="extraction")
 
-    def retire(self, id_: str, size_bytes: int) -> None:
-        """Take note that an extraction ended; its value has that many bytes."""
+    def retire(self, id_: str, size_bytes: int, retain_s: float | None = None) -> None:
+        """Take note that an extraction ended; its value has that many bytes, and may have a time of its own."""
         extraction = self._running.pop(id_)
-        self._ended[id_] = (extraction, self._now_s() + self._retain_s, size_bytes)
+        until_s = self._now_s() + (self._retain_s if retain_s is None else retain_s)
+        self._ended[id_] = (extraction, until_s, size_bytes)
+        self._next_s = min(self._next_s, until_s)
         self._bytes += size_bytes
         self.evict()
 
@@ -70,16 +74,19 @@ class MemoryStore(Generic[T]):
         return list(self._running.values())
 
     def next_eviction_s(self) -> float | None:
-        """Return when the oldest of what has ended is too old, on the store's clock; None where nothing is kept."""
-        return next((until_s for _, until_s, _ in self._ended.values()), None)
+        """Return when the first of what has ended is too old, on the store's clock; None where nothing is kept."""
+        return self._next_s if self._ended else None
 
     def evict(self) -> None:
-        """Let go of what is too old or too much."""
-        now_s = self._now_s()
-        while self._ended:
-            extraction, until_s, size_bytes = next(iter(self._ended.values()))
-            if until_s > now_s and len(self._ended) <= self._most and self._bytes <= self._most_bytes:
-                return
-            self._ended.popitem(last=False)
-            self._bytes -= size_bytes
-            self._on_evict(extraction)
+        """Let go of what is too old, then of the oldest while there is too much."""
+        if self._next_s <= (now_s := self._now_s()):
+            for id_ in [id_ for id_, (_, until_s, _) in self._ended.items() if until_s <= now_s]:
+                self._forget(id_)
+            self._next_s = min((until_s for _, until_s, _ in self._ended.values()), default=inf)
+        while len(self._ended) > self._most or self._bytes > self._most_bytes:
+            self._forget(next(iter(self._ended)))
+
+    def _forget(self, id_: str) -> None:
+        extraction, _, size_bytes = self._ended.pop(id_)
+        self._bytes -= size_bytes
+        self._on_evict(extraction)

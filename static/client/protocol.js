@@ -59,6 +59,7 @@ export const ENCODINGS = Object.freeze(["snapshot", "patch", "append"]);
  * @property {string} [mode]
  * @property {{[name: string]: Json}} [params]
  * @property {number} [retries]
+ * @property {number} [budget_tokens]
  * @property {string} [key] idempotency key; a random one is sent where none is given
  * @property {"reject" | "queue" | "replace"} [busy]
  * @property {number | null} [cancel_after_ms]

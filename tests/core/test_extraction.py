@@ -19,7 +19,8 @@ from gateway.core.limits import Limits
 from gateway.core.messages import Cancelled, Completed, Failed, Incomplete, Terminal
 from gateway.core.parser import MAX_DEPTH
 from gateway.core.schema import Schema
-from gateway.errors import BadRequest, Internal, OutputTooLarge, ProviderError, ProviderTimeout
+from gateway.core.values import JsonValue
+from gateway.errors import BadRequest, GatewayError, Internal, OutputTooLarge, ProviderError, ProviderTimeout
 from tests.core.oracles import canonical, loaded
 from tests.core.strategies import cut_texts, rendered
 
@@ -397,3 +398,85 @@ def test_what_came_before_an_error_is_shown_however_the_text_is_cut() -> None:
             for piece in pieces:
                 extraction.feed(piece, 0)
         assert extraction.document.value == {"a": 1}
+
+
+def in_attempt(number: int, *, retries: int, budget_tokens: int | None = None) -> tuple[Extraction, Ending]:
+    """Return an extraction that had that many answers of 16 characters, none valid, and the last one's ending."""
+    extraction = Extraction(
+        ITEM, epoch="e1", limits=LIMITS, created_s=0, input_chars=8, retries=retries, budget_tokens=budget_tokens
+    )
+    extraction.start(0)
+    ending = judged(extraction)
+    for attempt in range(2, number + 1):
+        extraction.ask_again(ending, f"e{attempt}")
+        ending = judged(extraction)
+    return extraction, ending
+
+
+def judged(extraction: Extraction) -> Ending:
+    """Let the model answer what is not valid, and return what that would end with."""
+    extraction.feed('{"name":1234567}', 1)
+    extraction.note_finish("stop")
+    assert extraction.close() is State.COMPLETED
+    return extraction.judge()
+
+
+EMPTY_ITEM: JsonValue = {"name": None, "price": 1.5, "tags": [], "kind": None}
+
+
+@pytest.mark.parametrize(
+    ("attempt", "retries", "budget_tokens", "can"),
+    [
+        (1, 0, None, False),
+        (1, 1, None, True),
+        (2, 1, None, False),
+        (2, 2, None, True),
+        (1, 1, 5, True),
+        (1, 1, 4, False),
+        (2, 9, 9, True),
+        (2, 9, 8, False),
+    ],
+)
+def test_when_a_model_may_be_asked_again(attempt: int, retries: int, budget_tokens: int | None, can: bool) -> None:
+    """As often as was allowed, and as long as the budget of four tokens an answer is not used up."""
+    extraction, ending = in_attempt(attempt, retries=retries, budget_tokens=budget_tokens)
+    assert extraction.can_ask_again(ending) is can
+
+
+@pytest.mark.parametrize("error", [ProviderError("gone"), Internal("ours"), OutputTooLarge("long"), None])
+def test_only_invalid_output_is_asked_for_again(error: GatewayError | None) -> None:
+    """Neither a failure of the provider nor an answer that was cut off."""
+    extraction, _ = in_attempt(1, retries=9)
+    ending = Ending(State.FAILED if error else State.INCOMPLETE, "", error=error)
+    assert not extraction.can_ask_again(ending)
+    with pytest.raises(TypeError):
+        extraction.ask_again(ending, "e2")
+
+
+def test_another_attempt_is_another_document() -> None:
+    """Invariant 4: from its skeleton at revision 0, with why the one before was void; the cost adds up."""
+    extraction, ending = in_attempt(1, retries=1)
+    before = extraction.document
+    said, told = extraction.ask_again(ending, "e2")
+    document = extraction.document
+    assert (document.epoch, document.rev, document.value) == ("e2", 0, EMPTY_ITEM)
+    assert (before.epoch, before.value["name"] if isinstance(before.value, dict) else None) == ("e1", 1234567)
+    assert (extraction.attempt, extraction.is_past("e1"), extraction.is_past("e2")) == (2, True, False)
+    assert ([fault["path"] for fault in extraction.faults], said["content"]) == (["/name"], '{"name":1234567}')
+    terminal = ended(extraction, [WHOLE], "stop")
+    assert isinstance(terminal, Completed)
+    read = 2 + -(-(8 + len(said["content"]) + len(told["content"])) // 4)
+    assert (terminal.attempts, terminal.usage.input_tokens, terminal.usage.output_tokens) == (2, read, 4 + 13)
+
+
+def test_a_budget_that_is_used_up() -> None:
+    """What is open is named, with the reason; thinking counts, and what has finished is not cut."""
+    extraction = Extraction(ITEM, epoch="e", limits=LIMITS, created_s=0, budget_tokens=4)
+    extraction.start(0)
+    extraction.feed('{"name":"ab', 1)
+    before = extraction.is_over_budget
+    extraction.think("hm, hm")
+    assert (before, extraction.is_over_budget) == (False, True)
+    terminal = ended(extraction, [], "budget")
+    assert isinstance(terminal, Incomplete)
+    assert (terminal.reason, terminal.open, terminal.usage.output_tokens) == ("budget", ["/name", ""], 5)

@@ -74,7 +74,7 @@ def watch(id_: str = "a", extraction: str = "x1") -> messages.Watch:
 def running(session: Session, id_: str = "a", extraction: str = "x1") -> Session:
     """Let a session start an extraction."""
     session.receive(extract(id_))
-    session.started(id_, extraction, is_own=True)
+    session.attached(id_, extraction)
     return session
 
 
@@ -92,14 +92,13 @@ def test_a_whole_session() -> None:
     assert session.receive(HELLO) == [Judge(None)]
     assert session.admit(WELCOME) == [Send(WELCOME)]
     assert session.receive(asked) == [Start(asked)]
-    session.started("a", "x1", is_own=True)
+    session.attached("a", "x1")
     assert session.receive(messages.Adjust(id="a", interval_ms=500)) == [Change("a", 500)]
     assert session.receive(messages.Ping(nonce="n")) == [Send(messages.Pong(nonce="n"))]
     assert session.receive(again) == [Attach(again)]
     session.attached("b", "x1")
     assert session.receive(messages.Cancel(id="a")) == [End("x1", "a")]
     session.finished("a")
-    session.ended("x1")
     assert session.receive(messages.Cancel(id="a")) == []
     assert session.receive(messages.Unwatch(id="b")) == [Detach("b")]
     assert session.receive(messages.Unwatch(id="b")) == []
@@ -265,17 +264,6 @@ def test_finished_ids_are_remembered_for_a_while_only() -> None:
         session.finished(f"w{number}")
     assert error(session.receive(messages.Cancel(id="w0"))) == ("not_found", "w0")
     assert session.receive(messages.Cancel(id="w1")) == []
-
-
-def test_room_for_extractions() -> None:
-    """What this session started and what still runs counts; what it joined does not."""
-    session = open_session(extractions_per_connection=1)
-    session.receive(extract("joined"))
-    session.started("joined", "x0", is_own=False)
-    running(session, "a", "x1")
-    assert error(session.receive(extract("b"))) == ("over_capacity", "b")
-    session.ended("x1")
-    assert session.receive(again := extract("b")) == [Start(again)]
 
 
 def test_room_for_watches() -> None:

@@ -49,7 +49,7 @@ async def test_limits_are_what_the_settings_say(serve: Serve, fake: FakeOpenAI, 
     fake.default = Gates().reply()
     async with serve(**limit) as gateway, connected(gateway.url) as client:
         await client.reach(0, await client.extract("a", **asked()))
-        error = await client.ask(type="extract", id="b", **asked())
+        error = await client.ask(type="extract", id="b", busy="reject", **asked())
         await client.say(type="cancel", id="a")
         await client.finish(client.watches["a"])
     assert error["code"] == "over_capacity"

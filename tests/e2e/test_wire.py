@@ -227,13 +227,13 @@ async def test_ids_that_are_live_are_refused(gateway: Served, fake: FakeOpenAI) 
 
 
 async def test_the_seventeenth_extraction_is_over_capacity(gateway: Served, fake: FakeOpenAI) -> None:
-    """It is refused with a code and may come again once one has ended."""
+    """Where it asks for that it is refused with a code, and may come again once one has ended."""
     gates = Gates()
     fake.route(lambda _: gates.reply())
     async with connected(gateway.url) as client:
         watches = [await client.extract(f"w{n}", **asked()) for n in range(16)]
         await client.reach(0, *watches)
-        error = await client.ask(type="extract", id="one-more", **asked())
+        error = await client.ask(type="extract", id="one-more", busy="reject", **asked())
         gates.open_all()
         await client.finish(*watches)
         await client.finish(await client.extract("one-more", **asked()))

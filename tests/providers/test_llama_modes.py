@@ -13,13 +13,14 @@ import pytest
 
 from gateway.core.extraction import Extraction, State
 from gateway.core.limits import Limits
-from gateway.core.parts import Shown
 from gateway.core.schema import Schema
 from gateway.models import has_runtime, installed_model
 from gateway.ports import Delta, Finish, Mode, ProviderRequest, Text, Usage
 from gateway.providers.llama import LlamaServer
 from gateway.providers.openai import OpenAIProvider
-from gateway.runner import Run, Slots
+from gateway.runner import Run
+from gateway.slots import Place, Slots
+from tests.fakes.audience import Nobody
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
 
@@ -53,16 +54,6 @@ class _Heard:
         pass
 
 
-class _Nobody:
-    """Watches nothing."""
-
-    def grown(self, parts: Shown) -> None:
-        pass
-
-    def ended(self) -> None:
-        pass
-
-
 @pytest.fixture
 async def llama() -> AsyncGenerator[_Heard]:
     """A provider that asks a llama.cpp server with the small model, as it would ask any other server."""
@@ -85,8 +76,8 @@ async def _ended(provider: _Heard, mode: Mode) -> Extraction:
         params={"temperature": 0, "max_tokens": 60},
     )
     extraction = Extraction(_SCHEMA, epoch="e", limits=Limits(), created_s=0)
-    run = Run("x", extraction, request, limits=Limits(), now_s=asyncio.get_running_loop().time)
-    await run.execute(provider, Slots(1, 1), _Nobody())
+    run = Run("x", extraction, request, limits=Limits(), now_s=asyncio.get_running_loop().time, new_id=str)
+    await run.execute(provider, Place(Slots(1, 1, "full")), Nobody())
     return extraction
 
 

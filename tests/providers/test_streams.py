@@ -11,11 +11,12 @@ import pytest
 from gateway.core.extraction import Extraction, State
 from gateway.core.limits import Limits
 from gateway.core.messages import Failed
-from gateway.core.parts import Shown
 from gateway.core.schema import Schema
 from gateway.ports import Delta, Mode, ProviderRequest, Refusal
 from gateway.providers.answer import AnswerReader
-from gateway.runner import Run, Slots
+from gateway.runner import Run
+from gateway.slots import Place, Slots
+from tests.fakes.audience import Nobody
 
 pytestmark = pytest.mark.anyio
 
@@ -82,16 +83,6 @@ class _Replay:
         pass
 
 
-class _Nobody:
-    """Watches nothing."""
-
-    def grown(self, parts: Shown) -> None:
-        pass
-
-    def ended(self) -> None:
-        pass
-
-
 async def _ended(provider: _Replay, mode: Mode, *, many: bool = False) -> Extraction:
     """Run a recorded answer to its ending, with a schema that allows everything."""
     schema = _ANYTHING.many() if many else _ANYTHING
@@ -99,8 +90,8 @@ async def _ended(provider: _Replay, mode: Mode, *, many: bool = False) -> Extrac
         messages=(), schema=schema.provider_schema, mode=mode, wrapper=schema.wrapper, is_list=many
     )
     extraction = Extraction(schema, epoch="e", limits=Limits(), created_s=0)
-    run = Run("x", extraction, request, limits=Limits(), now_s=lambda: 0)
-    await run.execute(provider, Slots(1, 1), _Nobody())
+    run = Run("x", extraction, request, limits=Limits(), now_s=lambda: 0, new_id=str)
+    await run.execute(provider, Place(Slots(1, 1, "full")), Nobody())
     return extraction
 
 

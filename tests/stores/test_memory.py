@@ -74,6 +74,25 @@ def test_when_the_next_one_goes() -> None:
     assert seen == [(11, "A"), (14, "A", "B")]
 
 
+def test_a_time_of_its_own() -> None:
+    """It may be shorter or longer than that of the others, and nought is not at all."""
+    store, forgotten = new_store(clock := Clock(), retained_extractions=9)
+    for name, retain_s in (("long", 20), ("usual", None), ("short", 5), ("none", 0)):
+        store.add(name, name.upper())
+        store.retire(name, 1, retain_s)
+    seen: list[tuple[object, ...]] = [tuple(forgotten)]
+    while (until_s := store.next_eviction_s()) is not None:
+        clock.now_s = until_s
+        store.evict()
+        seen.append((until_s, *forgotten))
+    assert seen == [
+        ("NONE",),
+        (5, "NONE", "SHORT"),
+        (10, "NONE", "SHORT", "USUAL"),
+        (20, "NONE", "SHORT", "USUAL", "LONG"),
+    ]
+
+
 def test_the_oldest_goes_first_when_there_are_too_many() -> None:
     """By when they ended, not when they began."""
     store, forgotten = new_store()
