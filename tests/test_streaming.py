@@ -235,14 +235,13 @@ _INTERRUPTED = """
 import gateway, os, signal, threading
 from gateway.recordings import CONFERENCE_TEXT, Conference
 
-for partial in gateway.stream_sync(Conference, CONFERENCE_TEXT, interval=0):
-    if partial.rev > 3:
-        threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
-        break
+interrupt = threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT))
 try:
-    for partial in gateway.stream_sync(Conference, CONFERENCE_TEXT):
-        pass
+    for partial in gateway.stream_sync(Conference, CONFERENCE_TEXT, interval=0):
+        if partial.rev > 3 and interrupt.ident is None:
+            interrupt.start()
 except KeyboardInterrupt:
+    interrupt.join()
     print("interrupted", threading.active_count())
 """
 
