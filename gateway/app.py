@@ -24,8 +24,8 @@ from gateway.access import Access, Authenticate
 from gateway.choice import Choice, choose
 from gateway.connection import Heartbeat
 from gateway.core import frames, messages
-from gateway.core.document import Encoding
 from gateway.core.limits import Limits
+from gateway.core.parts import ENCODINGS
 from gateway.core.schema import Schema
 from gateway.errors import BadRequest
 from gateway.handshake import Handshake
@@ -361,7 +361,7 @@ class Gateway:
             "heartbeat_ms": round(_HEARTBEAT_S * 1000),
             "limits": asdict(_within(self.limits, self.provider)),
             "extractors": [extractor.described() for extractor in self.registry],
-            "encodings": list(Encoding),
+            "encodings": list(ENCODINGS),
             "inline_schemas": bool(self.settings.inline_schemas),
             "provider": self._described(),
         }

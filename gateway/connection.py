@@ -19,7 +19,7 @@ from gateway.core.session import Attach, Change, Close, Command, Detach, End, Ju
 from gateway.core.session import Send as SendMessage
 from gateway.errors import BadRequest, CloseCode, GatewayError, Internal
 from gateway.hub import Audience, Hub, Watch
-from gateway.jobs import Jobs, view_of
+from gateway.jobs import Jobs, shown_by, view_of
 from gateway.tasks import Tasks
 
 __all__ = ["Connection", "Heartbeat"]
@@ -278,10 +278,13 @@ class Connection:
         audience = self._hub.find(request.extraction)
         self._session.attached(request.id, audience.run.id)
         self._detach(request.id)
-        audience.attach_from(self._watch(request, audience, view), position)
+        watch = self._watch(request, audience, view)
+        if request.from_ == "now":
+            watch.skip()
+        audience.attach_from(watch, position)
 
     def _watch(self, request: messages.Extract | messages.Watch, audience: Audience, view: View) -> Watch:
-        watch = Watch(request.id, audience, view, request.interval_ms, self._wake)
+        watch = Watch(request.id, audience, view, request.interval_ms, self._wake, shows=shown_by(request))
         self._watches[request.id] = watch
         return watch
 

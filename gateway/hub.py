@@ -15,9 +15,11 @@ from gateway.core import messages
 from gateway.core.document import Position, View
 from gateway.core.extraction import Extraction
 from gateway.core.limits import Limits
+from gateway.core.parts import Shown, cursors
 from gateway.errors import GatewayError, IdempotencyConflict
 from gateway.hooks import Hooks, Reporter
 from gateway.jobs import Busy, Job
+from gateway.judging import Judging
 from gateway.ports import Provider
 from gateway.runner import Run
 from gateway.slots import Place, Slot, Slots
@@ -36,6 +38,7 @@ class Watch:
         view: how it wants to see the value.
         interval_ms: least time between two updates.
         wake: called when there is something to write; never twice before `frames` has been called.
+        shows: what it sees; where that is not the value, `view` is how it sees the last state behind its items.
 
     Attributes:
         rev: the last revision that was written; None before the first update of an epoch.
@@ -43,10 +46,30 @@ class Watch:
         is_over: whether the terminal has been written.
     """
 
-    __slots__ = ("_is_dirty", "_opening", "_wake", "audience", "epoch", "id", "interval_ms", "is_over", "rev", "view")
+    __slots__ = (
+        "_cursors",
+        "_is_dirty",
+        "_opening",
+        "_wake",
+        "audience",
+        "epoch",
+        "id",
+        "interval_ms",
+        "is_over",
+        "rev",
+        "shows",
+        "view",
+    )
 
     def __init__(
-        self, id_: str, audience: "Audience", view: View, interval_ms: int, wake: Callable[["Watch"], None]
+        self,
+        id_: str,
+        audience: "Audience",
+        view: View,
+        interval_ms: int,
+        wake: Callable[["Watch"], None],
+        *,
+        shows: Shown = Shown.VALUE,
     ) -> None:
         """Begin clean; `Audience.attach` makes it dirty."""
         self.id = id_
@@ -55,6 +78,8 @@ class Watch:
         self.interval_ms = interval_ms
         self.is_over = False
         self.rev: int | None = None
+        self.shows = shows
+        self._cursors = cursors(shows)
         self.epoch: str | None = None
         self._wake = wake
         self._is_dirty = False
@@ -75,9 +100,14 @@ class Watch:
         self._opening = opening
         self.mark()
 
+    def skip(self) -> None:
+        """Leave out the items, text and reasoning there are already."""
+        for cursor in self._cursors:
+            cursor.skip(self.audience.run.extraction)
+
     def stand(self, epoch: str, rev: int | None) -> None:
         """Say which revision the client has, or that it has none yet."""
-        self.epoch, self.rev = epoch, rev
+        self.epoch, self.rev = epoch, rev if Shown.VALUE in self.shows else None
 
     def frames(self) -> Iterator[str]:
         """Yield the frames that bring the client up to now; a terminal comes right behind its update."""
@@ -85,14 +115,28 @@ class Watch:
         opening, self._opening = self._opening, None
         yield from self.audience.reset_of(self) if opening is None else opening()
         extraction = self.audience.run.extraction
-        document, terminal = extraction.document, extraction.terminal
-        if self.rev != document.rev:
+        for cursor in self._cursors:
+            yield from (self._frame(type_, body) for type_, body in cursor.frames(extraction))
+        document, is_last = extraction.document, self._is_last(extraction)
+        if self.rev != document.rev and self._shows_state(is_last):
             update = document.update(self.view, self.rev)
             self.rev = update.rev
-            yield f'{{"type":"{update.type}","id":"{self.id}",{update.body}'
-        if terminal is not None:
+            yield self._frame(update.type, update.body)
+        if is_last:
             self.is_over = True
             yield _named(extraction.terminal_text, self.id)
+        elif any(cursor.has_more(extraction) for cursor in self._cursors):
+            self.mark()
+
+    def _is_last(self, extraction: Extraction) -> bool:
+        """Tell whether the terminal comes now: it waits for items that have not been shown."""
+        return extraction.terminal is not None and all(cursor.is_at_end(extraction) for cursor in self._cursors)
+
+    def _shows_state(self, is_last: bool) -> bool:
+        return Shown.VALUE in self.shows or (is_last and Shown.ITEMS in self.shows)
+
+    def _frame(self, type_: str, body: str) -> str:
+        return f'{{"type":"{type_}","id":"{self.id}",{body}'
 
 
 def _named(frame: str, id_: str) -> str:
@@ -102,9 +146,17 @@ def _named(frame: str, id_: str) -> str:
 
 
 class Listener(Protocol):
-    """Whoever wants to hear that a run's value has grown: a watch, or somebody in this process."""
+    """Whoever wants to hear that a run has something new: a watch, or somebody in this process."""
 
-    interval_ms: int
+    @property
+    def interval_ms(self) -> int:
+        """Least time between two times of hearing."""
+        ...
+
+    @property
+    def shows(self) -> Shown:
+        """What it wants to hear of."""
+        ...
 
     def mark(self) -> None:
         """Say that there is something new."""
@@ -112,7 +164,7 @@ class Listener(Protocol):
 
 
 class _Pace:
-    """The listeners of one run that share an interval."""
+    """The listeners of one run that share an interval and hear of the same parts."""
 
     __slots__ = ("_due", "_timer", "interval_s", "listeners")
 
@@ -171,7 +223,8 @@ class Audience:
         self._reporter = reporter
         self._cancel_after_s = cancel_after_s
         self._cancelling: asyncio.TimerHandle | None = None
-        self._paces: dict[int, _Pace] = {}
+        self._paces: dict[tuple[int, Shown], _Pace] = {}
+        self._judging = Judging(run.extraction)
 
     def attach(self, watch: Watch, *, deduplicated: bool) -> None:
         """Begin to watch as the answer to `extract`."""
@@ -193,14 +246,6 @@ class Audience:
         self._settle()
         self._cancel_later()
 
-    def _leave(self, listener: Listener) -> None:
-        pace = self._paces.get(listener.interval_ms)
-        if pace is not None:
-            pace.listeners.discard(listener)
-            if not pace.listeners:
-                pace.stop()
-                del self._paces[listener.interval_ms]
-
     def adjust(self, watch: Watch, interval_ms: int) -> None:
         """Change a watch's interval."""
         self._leave(watch)
@@ -213,11 +258,13 @@ class Audience:
         if self._reporter is not None:
             self._reporter.started()
 
-    def grown(self) -> None:
-        """Tell everyone that the value has changed, each at its pace."""
-        for pace in list(self._paces.values()):
+    def grown(self, parts: Shown) -> None:
+        """Tell everyone who sees one of these parts, each at its pace; of items, once they are judged."""
+        for pace in self._paces_of(parts & ~Shown.ITEMS):
             pace.grown()
-        if self._reporter is not None:
+        if parts & Shown.ITEMS:
+            self._judge()
+        if self._reporter is not None and parts & Shown.VALUE:
             self._reporter.grown()
 
     def retrying(self, error: GatewayError) -> None:
@@ -232,6 +279,7 @@ class Audience:
 
     def ended(self) -> None:
         """Tell everyone at once that the terminal is there."""
+        self._judge()
         for pace in list(self._paces.values()):
             pace.tell()
         self._stop_cancelling()
@@ -252,7 +300,7 @@ class Audience:
     def _settle(self) -> None:
         """Let go of the steps once nobody can ask for them: an ended extraction keeps its value only (§5)."""
         if not self._paces and self.run.extraction.state.is_ended:
-            self.run.extraction.document.drop_tail()
+            self.run.extraction.drop_history()
 
     def _cancel_later(self) -> None:
         """Cancel in a while if nobody watches any more and nobody comes."""
@@ -268,10 +316,39 @@ class Audience:
 
     def _join(self, listener: Listener) -> None:
         self._stop_cancelling()
-        pace = self._paces.get(listener.interval_ms)
+        key = listener.interval_ms, listener.shows
+        pace = self._paces.get(key)
         if pace is None:
-            pace = self._paces[listener.interval_ms] = _Pace(listener.interval_ms / 1000)
+            pace = self._paces[key] = _Pace(listener.interval_ms / 1000)
         pace.listeners.add(listener)
+        self._judge()
+
+    def _leave(self, listener: Listener) -> None:
+        key = listener.interval_ms, listener.shows
+        pace = self._paces.get(key)
+        if pace is not None:
+            pace.listeners.discard(listener)
+            if not pace.listeners:
+                pace.stop()
+                del self._paces[key]
+
+    def _paces_of(self, parts: Shown) -> list[_Pace]:
+        return [pace for (_, shows), pace in self._paces.items() if shows & parts]
+
+    def _judge(self) -> None:
+        """Judge the items that have closed, where somebody watches them."""
+        if self._paces_of(Shown.ITEMS):
+            self.run.extraction.recall_items()
+            self._judging.go_on(self._judged)
+
+    def _judged(self) -> None:
+        """Tell those who see items that there are more; at once where nothing else will come."""
+        is_ended = self.run.extraction.state.is_ended
+        for pace in self._paces_of(Shown.ITEMS):
+            if is_ended:
+                pace.tell()
+            else:
+                pace.grown()
 
     def _started(self, watch: Watch, deduplicated: bool) -> list[str]:
         extraction = self.run.extraction

@@ -10,17 +10,18 @@ import msgspec
 from gateway.core import messages
 from gateway.core.document import Encoding, View
 from gateway.core.limits import Limits
+from gateway.core.parts import ENCODINGS, Shown
 from gateway.core.schema import Schema
 from gateway.errors import BadRequest, Forbidden
 from gateway.ports import Mode, ProviderRequest
 from gateway.registry import DEFAULT_INSTRUCTIONS, Extractor, Registry
 
-__all__ = ["Busy", "Job", "Jobs", "view_of"]
+__all__ = ["Busy", "Job", "Jobs", "shown_by", "view_of"]
 
 _WATCH_FIELDS = ("id", "encoding", "interval_ms", "progress", "reasoning", "grounding", "skeleton", "paths", "key")
 """What two requests with the same idempotency key may differ in."""
 
-_VIEW_WISHES = ("reasoning", "grounding", "paths")
+_VIEW_WISHES = ("grounding", "paths")
 _RUN_WISHES = ("channel",)
 """Fields of PROTOCOL.md §3 that are not offered yet (§12)."""
 
@@ -65,19 +66,28 @@ class Job:
 
 
 def view_of(options: messages.Extract | messages.Watch) -> View:
-    """Return how a watch wants to see the value.
+    """Return how a watch wants to see the value; where it shows something else, its last state is a snapshot.
 
     Raises:
         BadRequest: an encoding or option that is not offered.
     """
     _check_not_asked(options, _VIEW_WISHES)
-    try:
-        return View(Encoding(options.encoding), options.skeleton, options.progress)
-    except ValueError:
-        offered = ", ".join(Encoding)
-        raise BadRequest(
-            f"encoding: expected one of {offered}; got {options.encoding[:60]!r}", param="encoding"
-        ) from None
+    carries_state = Shown.VALUE in shown_by(options)
+    encoding = Encoding(options.encoding) if carries_state else Encoding.SNAPSHOT
+    return View(encoding, options.skeleton, options.progress)
+
+
+def shown_by(options: messages.Extract | messages.Watch) -> Shown:
+    """Return what a watch wants to see.
+
+    Raises:
+        BadRequest: an encoding that is not offered.
+    """
+    part = ENCODINGS.get(options.encoding)
+    if part is None:
+        offered = ", ".join(ENCODINGS)
+        raise BadRequest(f"encoding: expected one of {offered}; got {options.encoding[:60]!r}", param="encoding")
+    return part | Shown.REASONING if options.reasoning else part
 
 
 class Jobs:

@@ -15,6 +15,7 @@ from typing import Protocol, assert_never
 
 from gateway.core.extraction import Ending, Extraction, State
 from gateway.core.limits import Limits
+from gateway.core.parts import Shown
 from gateway.core.pointer import JsonValue
 from gateway.errors import GatewayError, Internal, InvalidOutput, ProviderTimeout, ShuttingDown
 from gateway.ports import Delta, Finish, Provider, ProviderRequest, Reasoning, Refusal, Text, Usage
@@ -39,8 +40,8 @@ class Audience(Protocol):
         """The provider is being called for the first time."""
         ...
 
-    def grown(self) -> None:
-        """The value has changed."""
+    def grown(self, parts: Shown) -> None:
+        """These parts have something new."""
         ...
 
     def retrying(self, error: GatewayError) -> None:
@@ -56,18 +57,18 @@ class Audience(Protocol):
         ...
 
 
-def take(extraction: Extraction, delta: Delta, now_s: float) -> bool:
+def take(extraction: Extraction, delta: Delta, now_s: float) -> Shown:
     """Give a delta to the core.
 
     Returns:
-        Whether the value changed.
+        The parts that have something new.
 
     Raises:
         ParseError, OutputTooLarge: the text cannot be used; the extraction is to end as failed.
     """
     match delta:
         case Text(text):
-            return extraction.feed(text, now_s)
+            return _take_text(extraction, text, now_s)
         case Usage(input_tokens, output_tokens):
             extraction.count(input_tokens, output_tokens)
         case Finish(reason):
@@ -76,9 +77,16 @@ def take(extraction: Extraction, delta: Delta, now_s: float) -> bool:
             extraction.refuse()
         case Reasoning(text):
             extraction.think(text)
+            return Shown.REASONING
         case _:
             assert_never(delta)
-    return False
+    return Shown(0)
+
+
+def _take_text(extraction: Extraction, text: str, now_s: float) -> Shown:
+    closed = extraction.items.closed
+    parts = Shown.TEXT | Shown.VALUE if extraction.feed(text, now_s) else Shown.TEXT
+    return parts | Shown.ITEMS if extraction.items.closed > closed else parts
 
 
 class Run:
@@ -207,8 +215,8 @@ class Run:
         async with aclosing(provider.stream(self._request)) as deltas:
             async for delta in deltas:
                 self._has_delta = True
-                if take(self.extraction, delta, self._now_s()):
-                    audience.grown()
+                if parts := take(self.extraction, delta, self._now_s()):
+                    audience.grown(parts)
                 if self.extraction.is_over_budget:
                     self.extraction.note_finish("budget")
                     return  # which cancels the call

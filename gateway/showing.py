@@ -17,6 +17,7 @@ import msgspec
 from gateway.core import messages
 from gateway.core.document import Encoding, View
 from gateway.core.extraction import State
+from gateway.core.parts import Shown
 from gateway.hub import Audience
 from gateway.ports import ModelHost, ModelState, Provider
 from gateway.printable import unsteering
@@ -36,6 +37,8 @@ _TELLING_S = 1.0
 
 class _News:
     """Hears of every revision, as a watch does."""
+
+    shows = Shown.VALUE
 
     def __init__(self, interval_ms: int) -> None:
         self.interval_ms = interval_ms

@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from gateway.core.extraction import State
 from gateway.core.follower import Follower
 from gateway.core.messages import Cancelled, Failed, Incomplete, Terminal
+from gateway.core.parts import Shown
 from gateway.core.values import JsonValue
 from gateway.errors import ERRORS, CancelledExtraction, GatewayError, IncompleteExtraction, Internal
 from gateway.hub import Audience
@@ -88,6 +89,8 @@ class Partial(Generic[T]):
 
 class _Listener:
     """Hears that there is something new, as a watch does."""
+
+    shows = Shown.VALUE
 
     def __init__(self, interval_ms: int) -> None:
         self.interval_ms = interval_ms

@@ -123,8 +123,8 @@ async def test_no_hello_in_time() -> None:
         ({"type": "extract", "extractor": "unknown", "input": "x"}, "not_found", "extractor"),
         ({"type": "extract", "input": "x"}, "bad_request", "extractor"),
         ({"type": "extract", "schema": SCHEMA}, "bad_request", "input"),
-        ({"type": "extract", **asked(encoding="items")}, "bad_request", "encoding"),
-        ({"type": "extract", **asked(reasoning=True)}, "bad_request", "reasoning"),
+        ({"type": "extract", **asked(encoding="rows")}, "bad_request", "encoding"),
+        ({"type": "extract", **asked(grounding=True)}, "bad_request", "grounding"),
         ({"type": "watch", "extraction": "unknown"}, "not_found", "extraction"),
         ({"type": "watch", "extraction": "x", "from": "later"}, "bad_request", "from"),
         ({"type": "watch", "extraction": "x", "paths": ["/a"]}, "bad_request", "paths"),
@@ -248,7 +248,7 @@ async def test_a_refused_watch_under_a_live_id_leaves_the_first_alone() -> None:
     writing = Writing(2)
     async with one_client(writing.provider) as (client, _, _):
         watch = await client.extract("a", **asked())
-        error = await client.ask(type="watch", id="a", extraction=watch.extraction, encoding="text")
+        error = await client.ask(type="watch", id="a", extraction=watch.extraction, encoding="rows")
         writing.finish()
         await client.finish(watch)
     assert (error["param"], watch.value) == ("encoding", {"text": "xx"})

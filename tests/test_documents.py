@@ -26,6 +26,7 @@ from gateway.core.extraction import Extraction
 from gateway.core.limits import Limits
 from gateway.core.schema import Schema
 from gateway.core.session import Phase, Send, Session
+from gateway.core.transcript import Mark
 from gateway.errors import ERRORS, BadRequest, CloseCode
 from gateway.jobs import Jobs, view_of
 from gateway.ports import Finish
@@ -104,6 +105,7 @@ FROM_SERVER = TERMINALS | by_name(
     messages.GoAway,
 )
 UPDATES = {"snapshot", "patch"}
+PARTS = {"item", "text", "reasoning"}
 
 
 @pytest.mark.parametrize("name", FROM_CLIENT | FROM_SERVER)
@@ -116,7 +118,7 @@ def test_a_message_has_the_documented_fields(name: str) -> None:
 
 def test_the_documented_messages_are_those_there_are() -> None:
     """No message lacks its heading, and no heading its message."""
-    assert OF_MESSAGES.keys() == FROM_CLIENT.keys() | FROM_SERVER.keys() | UPDATES
+    assert OF_MESSAGES.keys() == FROM_CLIENT.keys() | FROM_SERVER.keys() | UPDATES | PARTS
 
 
 @pytest.mark.parametrize("name", FROM_CLIENT)
@@ -179,10 +181,8 @@ def test_what_a_document_points_at_is_there(name: str) -> None:
 
 NOT_OFFERED = {
     "channel": "news",
-    "reasoning": True,
     "grounding": True,
     "paths": [],
-    "encoding": "items",
 }
 
 
@@ -252,6 +252,22 @@ def test_each_update_is_what_the_server_sends(document: str) -> None:
             assert completed == {**completed, **{name: ending[name] for name in ("type", "rev", "digest", "usage")}}
 
     assert [frame for frame in shown if frame not in sent] == []
+
+
+@pytest.mark.parametrize("document", [README, PROTOCOL], ids=["README", "PROTOCOL"])
+def test_each_item_and_text_is_what_the_server_sends(document: str) -> None:
+    """Those that are shown are those of the conference recording."""
+    shown = [frame for frame in shown_frames(document) if frame["type"] in PARTS]
+    *_, extraction = _conference()
+    extraction.items.settle(extraction.items.verdicts())
+    items = [json.loads("{" + extraction.items.body(number)) for number in range(extraction.items.closed)]
+    text = json.loads("{" + extraction.text.since(Mark()).body)["text"]
+    for frame in shown:
+        if frame["type"] == "item":
+            assert frame in [{"type": "item", "id": frame["id"], **item} for item in items]
+        else:
+            assert text[frame["at"] :].startswith(frame["text"])
+    assert shown
 
 
 def _conference() -> Iterator[Extraction]:

@@ -15,6 +15,7 @@ import pytest
 from gateway.core.document import Encoding, Position, View
 from gateway.core.extraction import State
 from gateway.core.limits import Limits
+from gateway.core.parts import Shown
 from gateway.core.schema import Schema
 from gateway.errors import IdempotencyConflict, NotFound, OverCapacity
 from gateway.hub import Audience, Hub, Watch
@@ -116,7 +117,7 @@ async def test_the_terminal_comes_right_behind_its_update() -> None:
         gates[0].set()
         await viewer.next()
         rest = await viewer.next() if not viewer.watch.is_over else []
-        audience.grown()
+        audience.grown(Shown.VALUE)
         assert kinds(rest)[-1:] in ([], ["completed"])
         assert (viewer.watch.is_over, viewer.woken.is_set()) == (True, False)
 

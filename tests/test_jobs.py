@@ -8,9 +8,10 @@ import pytest
 from gateway.core import frames, messages
 from gateway.core.document import Encoding, View
 from gateway.core.limits import Limits
+from gateway.core.parts import Shown
 from gateway.core.schema import Schema
 from gateway.errors import BadRequest, Forbidden, GatewayError, NotFound, SchemaInvalid, SchemaTooComplex
-from gateway.jobs import Busy, Jobs, view_of
+from gateway.jobs import Busy, Jobs, shown_by, view_of
 from gateway.ports import Mode
 from gateway.registry import DEFAULT_INSTRUCTIONS, Extractor, Registry
 
@@ -164,11 +165,25 @@ def test_views(encoding: Encoding) -> None:
 
 
 @pytest.mark.parametrize(
+    ("options", "shown"),
+    [
+        ({}, Shown.VALUE),
+        ({"encoding": "append", "reasoning": True}, Shown.VALUE | Shown.REASONING),
+        ({"encoding": "items"}, Shown.ITEMS),
+        ({"encoding": "text", "reasoning": True}, Shown.TEXT | Shown.REASONING),
+    ],
+)
+def test_what_a_watch_shows(options: dict[str, Any], shown: Shown) -> None:
+    """Its encoding says, and reasoning comes on top; a watch of something else ends with a snapshot, if with any."""
+    assert shown_by(extract(**options)) == shown
+    if Shown.VALUE not in shown:
+        assert view_of(extract(**options)) == View(Encoding.SNAPSHOT)
+
+
+@pytest.mark.parametrize(
     "options",
     [
-        {"encoding": "items"},
         {"encoding": ""},
-        {"reasoning": True},
         {"grounding": True},
         {"paths": ["/a"]},
     ],

@@ -11,6 +11,7 @@ import pytest
 
 from gateway.core.extraction import Ending, Extraction, State
 from gateway.core.limits import Limits
+from gateway.core.parts import Shown
 from gateway.core.schema import Schema
 from gateway.errors import GatewayError, ProviderError, ProviderRateLimited
 from gateway.ports import Delta, Finish, Provider, ProviderRequest, Reasoning, Text, Usage
@@ -54,10 +55,11 @@ class Audience:
         self.has_grown.clear()
         self.was_reset.set()
 
-    def grown(self) -> None:
-        """The value has changed."""
-        self.growths += 1
-        self.has_grown.set()
+    def grown(self, parts: Shown) -> None:
+        """Something is new, the value say."""
+        if Shown.VALUE in parts:
+            self.growths += 1
+            self.has_grown.set()
 
     def ended(self) -> None:
         """The terminal is there."""

@@ -75,6 +75,22 @@ async def test_partials_grow_and_the_last_is_validated() -> None:
     assert seen[-1][0].model == Note(people=[Person(name="Ann", age=41)], note="x", kind="plain")
 
 
+async def test_the_last_partial_comes_also_where_the_caller_is_slow() -> None:
+    """The extraction ends while the caller is busy with an earlier one."""
+    script, events = gated(*PIECES)
+    gateway = gateway_with(*script)
+    async with aclosing(gateway.stream(Note, "text", interval=0)) as partials:
+        events[0].set()
+        await anext(partials)
+        for event in events:
+            event.set()
+        while gateway.hub.running():  # noqa: ASYNC110 - the hub has no event for it
+            await asyncio.sleep(0)
+        rest = [partial.is_final async for partial in partials]
+    await gateway.close()
+    assert rest == [True]
+
+
 async def test_what_did_not_change_is_shared() -> None:
     """A later partial has the earlier one's objects wherever nothing grew."""
     script, events = gated('{"people": [{"name": "a", "age": 1}, {"name": "b', 'c"')

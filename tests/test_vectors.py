@@ -77,12 +77,14 @@ def test_parse(vector: dict[str, Any]) -> None:
 @pytest.mark.parametrize("vector", vectors("watch"))
 def test_watch(vector: dict[str, Any]) -> None:
     """The state after each frame is that of the vector."""
-    replica = Replica()
+    replica = Replica(vector.get("encoding", "patch"))
     for frame, state in zip(vector["frames"], vector["states"], strict=True):
         receipt = replica.take(frame)
         reached = {"epoch": replica.epoch, "rev": replica.rev, "value": replica.value, "receipt": receipt}
         assert canonical(reached) == canonical(state)
     assert canonical(replica.value) == canonical(vector["final"])
+    assert canonical(replica.snapshot) == canonical(vector.get("snapshot"))
+    assert replica.reasoning == vector.get("reasoning", "")
 
 
 @pytest.mark.parametrize("vector", vectors("digest"))

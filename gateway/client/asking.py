@@ -23,7 +23,7 @@ Message: TypeAlias = dict[str, Any]
 _MAX_REWATCHES = 5  # so many times in a row a server may answer a gap with another one
 _SLOWEST_MS = 1_000
 _USUAL_MS = 40
-_UPDATES = frozenset({"snapshot", "patch"})
+_UPDATES = frozenset({"snapshot", "patch", "item", "text"})
 _ANSWERS = frozenset({"started", "watching"})
 _WATCH_OPTIONS = ("encoding", "interval_ms", "progress", "reasoning", "grounding", "skeleton", "paths")
 
@@ -112,7 +112,8 @@ class Asking:
         self.terminal: Mapping[str, Any] | None = None
         self.phase = Phase.DUE
         self._request = dict(request)
-        self._replica = Replica()
+        self._encoding = str(request.get("encoding", "patch"))
+        self._replica = Replica(self._encoding)
         self._was_asked = False
         self._wants_cancel = False
         self._has_cancelled = False
@@ -137,8 +138,13 @@ class Asking:
 
     @property
     def claim(self) -> str | None:
-        """The digest that `value` has to have before `verify` ends this."""
+        """The digest that `whole` has to have before `verify` ends this."""
         return None if self.phase is not Phase.CLAIMED or self.terminal is None else self.terminal["digest"]
+
+    @property
+    def whole(self) -> JsonValue:
+        """The value of the extraction: `value`, but of `items` what comes behind them."""
+        return self._replica.snapshot if self._encoding == "items" else self.value
 
     def say(self) -> Message | None:
         """Return the next message to send, if there is one; it counts as sent."""
@@ -163,7 +169,7 @@ class Asking:
         if self.phase is not Phase.ANSWERED:
             return
         match self._receipt(frame):
-            case Receipt.APPLIED if kind in _UPDATES:
+            case Receipt.APPLIED if kind in _UPDATES and (kind, self._encoding) != ("snapshot", "items"):
                 self.value, self._rewatches = self._replica.value, 0
                 self.progress = frame.get("progress")
                 self.updates += 1
@@ -175,7 +181,7 @@ class Asking:
                 pass
 
     def verify(self, *, is_so: bool) -> None:
-        """Hear whether `value` has the digest of `claim`; where it has not, it is asked for once more as a whole."""
+        """Hear whether `whole` has the digest of `claim`; where it has not, it is asked for once more as a whole."""
         if self.phase is Phase.CLAIMED and not is_so and self._has_doubted:
             self.fail(Internal("the value does not have the digest that the server names"))
         elif self.phase is Phase.CLAIMED:
@@ -218,7 +224,7 @@ class Asking:
     def _step(self, event: Event) -> None:
         before, self.phase = self.phase, self.TABLE.get((self.phase, event), self.phase)
         if before is Phase.CLAIMED and self.phase is Phase.DUE:
-            self._replica, self.terminal = Replica(), None
+            self._replica, self.terminal = Replica(self._encoding), None
 
     def _ask(self) -> Message:
         if self.extraction is None:
@@ -231,7 +237,7 @@ class Asking:
         try:
             return self._replica.take(frame)
         except (AttributeError, KeyError, TypeError):  # a field is missing or of another type
-            self._replica = Replica()
+            self._replica = Replica(self._encoding)
             return Receipt.GAP
 
     def _ask_again(self) -> None:
@@ -245,8 +251,9 @@ class Asking:
         self.terminal = frame
         if frame["type"] != "completed":
             self.fail(_error_of_ending(frame), Event.END)
-        else:
-            self._step(Event.CLAIM if isinstance(frame.get("digest"), str) else Event.END)
+            return
+        has_claim = self._encoding != "text" and isinstance(frame.get("digest"), str)
+        self._step(Event.CLAIM if has_claim else Event.END)
 
 
 def _error_of_ending(terminal: Mapping[str, Any]) -> GatewayError:

@@ -102,7 +102,7 @@ class Watch(Generic[T_co]):
         while not self._asking.is_ended:
             await self._bell.heard()
         self._raise_error()
-        return self._made(self._asking.value)
+        return self._made(self._asking.whole)
 
     async def cancel(self) -> None:
         """End the extraction for everybody who watches it; returns once it has ended, however it did."""

@@ -61,7 +61,7 @@ class Watches:
         else:
             asking.take(message)
         if (claim := asking.claim) is not None:
-            asking.verify(is_so=await _has_digest(asking.value, claim))
+            asking.verify(is_so=await _has_digest(asking.whole, claim))
         self._settle(asking, bell)
         return asking.is_due
 

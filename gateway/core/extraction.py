@@ -15,14 +15,16 @@ import msgspec
 from gateway.core import messages
 from gateway.core.document import Document
 from gateway.core.growth import Growth
+from gateway.core.items import Items
 from gateway.core.limits import Limits
 from gateway.core.operations import Operation, difference
 from gateway.core.parser import Parser, Repair
-from gateway.core.pointer import JsonValue
+from gateway.core.pointer import JsonValue, resolve
 from gateway.core.reask import Answer, ChatMessage, errors_of, follow_up
 from gateway.core.replica import digest
 from gateway.core.schema import ANY, Schema
 from gateway.core.tally import Clocks, Counts
+from gateway.core.transcript import Transcript
 from gateway.errors import GatewayError, Internal, InvalidOutput, OutputTooLarge, ProviderError, Refused
 
 __all__ = ["Ending", "Extraction", "State"]
@@ -87,6 +89,10 @@ class Extraction:
 
     Attributes:
         document: what watchers see: that of the newest attempt.
+        text: what the model wrote in it, as it wrote it; nothing where the schema redacts anything.
+        reasoning: what it thought aloud, likewise.
+        items: those of its value's lists that have closed.
+        written_chars: how much the model has written in it.
         error: why it failed, once it has.
         faults: why the attempt before was not valid, `{path, message}` each; empty in the first one.
         state: see `State`.
@@ -127,7 +133,13 @@ class Extraction:
         self.document = Document(
             epoch, schema.shape.placeholder(), tail_steps=limits.tail_steps, tail_bytes=limits.tail_bytes
         )
-        self._parser = Parser(lenient=True, max_chars=_WHITESPACE_ALLOWANCE * limits.value_bytes)
+        most_chars = _WHITESPACE_ALLOWANCE * limits.value_bytes
+        self.text = Transcript(epoch, most_chars=most_chars)
+        self.reasoning = Transcript(epoch, most_chars=most_chars)
+        self.items = Items(schema)
+        self.written_chars = 0
+        self._lacks_items = False  # they were dropped
+        self._parser = Parser(lenient=True, max_chars=most_chars)
         self._growth = Growth(schema.shape, schema.wrapper)
         self._answer = Answer()
         self._is_refused = False
@@ -202,6 +214,9 @@ class Extraction:
         if self._clocks.first_delta_s is None:
             self._clocks.first_delta_s = now_s
         self._counts.write(len(text))
+        self.written_chars += len(text)
+        if not self._schema.shape.has_redactions:
+            self.text.feed(text)
         if self._retries:
             self._answer.write(text)
         if len(text) <= _STEP_CHARS:
@@ -211,6 +226,19 @@ class Extraction:
             has_changed = self._step(text[start : start + _STEP_CHARS]) or has_changed
         return has_changed
 
+    def drop_history(self) -> None:
+        """Keep of an ended extraction only its value: no steps, no text, and of the items where they were."""
+        self.document.drop_tail()
+        self.text.drop()
+        self.reasoning.drop()
+        self.items, self._lacks_items = self.items.places(), True
+
+    def recall_items(self) -> None:
+        """Find items that were dropped again in the value."""
+        if self._lacks_items:
+            is_valid = self.state is State.COMPLETED
+            self.items, self._lacks_items = self.items.recalled(self.document.plain_value(), is_valid=is_valid), False
+
     def count(self, input_tokens: int, output_tokens: int) -> None:
         """Take the provider's own count of tokens."""
         self._counts.count(input_tokens, output_tokens)
@@ -218,6 +246,8 @@ class Extraction:
     def think(self, text: str) -> None:
         """Take a piece of what the model thinks aloud: it is no part of the value, and counts as written."""
         self._counts.write(len(text))
+        if not self._schema.shape.has_redactions:
+            self.reasoning.feed(text)
 
     def refuse(self) -> None:
         """Take note that the model refused."""
@@ -300,6 +330,11 @@ class Extraction:
             raise InvalidOutput(f"expected an object with the member {wrapper!r}, got one without")
         return value[wrapper]
 
+    def _written_at(self, pointer: str) -> JsonValue:
+        """Return what the model wrote at a place of the value, live."""
+        prefix = f"/{self._schema.wrapper}" if self._growth.is_wrapped else ""
+        return resolve(self._parser.value, prefix + pointer)
+
     def _open_pointers(self) -> list[str]:
         prefix = f"/{self._schema.wrapper}" if self._growth.is_wrapped else ""
         pointers = [pointer for pointer in self._parser.open_pointers if f"{pointer}/".startswith(f"{prefix}/")]
@@ -315,7 +350,8 @@ class Extraction:
 
     def _publish(self, operations: list[Operation]) -> bool:
         limit = self._limits.value_bytes
-        has_changed = self.document.publish(self._growth.shaped(operations), most_bytes=limit)
+        shaped = self.items.noted(self._growth.shaped(operations), self.document.rev + 1, self._written_at)
+        has_changed = self.document.publish(shaped, most_bytes=limit)
         if self.document.value_bytes > limit:
             raise OutputTooLarge(f"the value is larger than {limit} bytes")
         return has_changed

@@ -4,19 +4,21 @@ The states of a watch form a chain: each update names the revision it starts fro
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from enum import StrEnum
-from typing import Any
+from typing import Any, ClassVar, TypeAlias
 
 import rfc8785
 
 from gateway.core.pointer import JsonValue
 from gateway.core.sharing import SharedValue
+from gateway.core.utf16 import behind, units
 
 __all__ = ["Receipt", "Replica", "digest"]
 
 _LARGEST_EXACT = 2**53 - 1
 _ANSWERS = frozenset({"started", "watching"})
+_ITEM_FIELDS = ("key", "path", "index", "value", "valid", "errors")
 
 
 class Receipt(StrEnum):
@@ -36,25 +38,48 @@ class Replica:
     1. An update is applied exactly when it starts at our revision; what we have already is dropped.
     2. After a gap nothing is applied until the server has answered the new `watch`.
     3. There is one ending, at our revision; nothing after it.
+    4. Of text, reasoning and items, which may be repeated, what we have already changes nothing.
+
+    Args:
+        encoding: of the watch.
 
     Attributes:
-        epoch: None before the first snapshot.
-        rev: the revision of `value`; None while there is no value of this epoch.
+        epoch: None before the first snapshot; of `items` and `text`, before the first answer.
+        rev: the revision of the value; None while there is no value of this epoch.
+        snapshot: of `items`, the value it ends with.
         terminal: the terminal frame, once it has come.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, encoding: str = "patch") -> None:
         """Begin without a value."""
         self.epoch: str | None = None
         self.rev: int | None = None
+        self.snapshot: JsonValue = None
         self.terminal: Mapping[str, Any] | None = None
+        self._encoding = encoding
         self._shared = SharedValue(None)
+        self._items: dict[str, JsonValue] = {}
+        self._text, self._reasoning = _Text(), _Text()
         self._has_gap = False
 
     @property
     def value(self) -> JsonValue:
-        """The value at `rev`, which never changes itself; after a reset the old one, until the new one comes."""
-        return self._shared.value
+        """The value at `rev`, which never changes itself; after a reset the old one, until the new one comes.
+
+        Of `text` it is the text so far, of `items` a list of `{key, path, index, value, valid, errors?}`.
+        """
+        match self._encoding:
+            case "text":
+                return self._text.text
+            case "items":
+                return list(self._items.values())
+            case _:
+                return self._shared.value
+
+    @property
+    def reasoning(self) -> str:
+        """What the model has thought aloud so far, where the watch asked for it."""
+        return self._reasoning.text
 
     @property
     def position(self) -> dict[str, JsonValue] | None:
@@ -66,20 +91,13 @@ class Replica:
         kind = frame["type"]
         if kind in _ANSWERS:
             self._has_gap = False
+            self._begin(frame["epoch"])
         if self.terminal is not None or self._has_gap:
             return Receipt.DROPPED
-        match kind:
-            case "snapshot":
-                return self._take_snapshot(frame)
-            case "patch":
-                return self._take_patch(frame)
-            case "reset":
-                self.epoch, self.rev = frame["epoch"], None
-            case "completed" | "incomplete" | "failed" | "cancelled":
-                return self._take_terminal(frame)
-            case _:
-                return Receipt.APPLIED if kind in _ANSWERS else Receipt.DROPPED
-        return Receipt.APPLIED
+        take = self._TAKERS.get(kind)
+        if take is None:
+            return Receipt.APPLIED if kind in _ANSWERS else Receipt.DROPPED
+        return take(self, frame)
 
     def _take_snapshot(self, frame: Mapping[str, Any]) -> Receipt:
         if self.rev is not None and frame["epoch"] != self.epoch:
@@ -87,7 +105,24 @@ class Replica:
         if self.rev is not None and frame["rev"] <= self.rev:
             return Receipt.DROPPED
         self.epoch, self.rev = frame["epoch"], frame["rev"]
-        self._shared = SharedValue(frame["value"])
+        if self._encoding == "items":
+            self.snapshot = frame["value"]
+        else:
+            self._shared = SharedValue(frame["value"])
+        return Receipt.APPLIED
+
+    def _begin(self, epoch: str) -> None:
+        """Take the epoch of an answer, which is that of the items, text and reasoning behind it."""
+        if epoch != self.epoch:
+            self._items, self._text, self._reasoning = {}, _Text(), _Text()
+            if self._encoding in {"items", "text"}:
+                self.epoch, self.rev = epoch, None
+
+    def _take_item(self, frame: Mapping[str, Any]) -> Receipt:
+        item = {name: frame[name] for name in _ITEM_FIELDS if name in frame}
+        if self._items.get(frame["key"]) == item:
+            return Receipt.DROPPED
+        self._items[frame["key"]] = item
         return Receipt.APPLIED
 
     def _take_patch(self, frame: Mapping[str, Any]) -> Receipt:
@@ -106,15 +141,55 @@ class Replica:
         return Receipt.APPLIED
 
     def _take_terminal(self, frame: Mapping[str, Any]) -> Receipt:
-        is_ours = frame["epoch"] == self.epoch and frame["rev"] == self.rev
+        is_ours = frame["epoch"] == self.epoch and (frame["rev"] == self.rev or self._encoding == "text")
         if not is_ours and (self.rev is not None or frame["type"] == "completed"):
             return self._gap()
         self.terminal = frame
         return Receipt.ENDED
 
+    def _take_text(self, frame: Mapping[str, Any]) -> Receipt:
+        return self._text.take(frame)
+
+    def _take_reasoning(self, frame: Mapping[str, Any]) -> Receipt:
+        return self._reasoning.take(frame)
+
+    def _take_reset(self, frame: Mapping[str, Any]) -> Receipt:
+        self.epoch, self.rev = frame["epoch"], None
+        self._items, self._text, self._reasoning = {}, _Text(), _Text()
+        return Receipt.APPLIED
+
     def _gap(self) -> Receipt:
         self._has_gap = True
         return Receipt.GAP
+
+    _TAKERS: ClassVar[Mapping[str, "_Taker"]] = {
+        "snapshot": _take_snapshot,
+        "patch": _take_patch,
+        "item": _take_item,
+        "text": _take_text,
+        "reasoning": _take_reasoning,
+        "reset": _take_reset,
+        **dict.fromkeys(("completed", "incomplete", "failed", "cancelled"), _take_terminal),
+    }
+
+
+_Taker: TypeAlias = Callable[[Replica, Mapping[str, Any]], Receipt]
+
+
+class _Text:
+    """A text that grows by frames with `at` and `text`, some of which may come again."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._end = 0  # in UTF-16 code units, as `at` is
+
+    def take(self, frame: Mapping[str, Any]) -> Receipt:
+        new = behind(frame["text"], max(0, self._end - frame["at"]))
+        if not new:
+            return Receipt.DROPPED
+        self.text += new
+        self._end = frame["at"] + units(frame["text"])
+        return Receipt.APPLIED
 
 
 def digest(value: JsonValue) -> str:

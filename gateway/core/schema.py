@@ -10,6 +10,7 @@ from typing import Any
 from pydantic import PydanticUserError, TypeAdapter
 
 from gateway.core.admission import admit, refuse
+from gateway.core.item_schema import ItemSchema, ItemSchemas
 from gateway.core.limits import Limits
 from gateway.core.shape import ANY, Shape
 from gateway.core.strict import declared_form, strict_form
@@ -48,6 +49,7 @@ class Schema:
     _described: JsonObject  # the schema of the value: the root, or an array around it
     _validator: Validator
     _fills_defaults: bool  # a model does so itself
+    _items: ItemSchemas
 
     @classmethod
     def from_model(cls, model: Any, *, name: str | None = None) -> "Schema":
@@ -62,7 +64,9 @@ class Schema:
         except PydanticUserError as fault:
             refuse("", f"expected a model that has a JSON Schema, got one that has not: {fault.message}")
         validator = ModelValidator(adapter)
-        return _made(name or str(getattr(model, "__name__", "")), root, validator, fills_defaults=False)
+        shape = Shape.of(root)
+        items = ItemSchemas(root, shape, model)
+        return _made(name or str(getattr(model, "__name__", "")), root, shape, validator, items, fills_defaults=False)
 
     @classmethod
     def from_json(cls, schema: object, *, limits: Limits, name: str | None = None) -> "Schema":
@@ -73,7 +77,9 @@ class Schema:
             SchemaTooComplex: it is beyond `schema_bytes`, `schema_depth` or `schema_nodes`.
         """
         root = admit(schema, limits)
-        return _made(name or str(root.get("title", "")), root, InlineValidator(root), fills_defaults=True)
+        shape = Shape.of(root)
+        validator, items = InlineValidator(root), ItemSchemas(root, shape)
+        return _made(name or str(root.get("title", "")), root, shape, validator, items, fills_defaults=True)
 
     def validate(self, value: JsonValue) -> JsonValue:
         """Return the value as the schema has it: validated, and with declared defaults for absent members.
@@ -87,14 +93,20 @@ class Schema:
         validated = self._validator.validate(self.shape.without_absent(value))
         return self.shape.with_defaults(validated) if self._fills_defaults else validated
 
+    def item(self, pointer: str, index: int) -> ItemSchema:
+        """Return the schema of the item at `index` of the list at a place."""
+        return self._items.at(pointer, index)
+
     def many(self) -> "Schema":
         """Return the schema of a bare array of this; a provider is asked for an object with `items`."""
         array: JsonObject = {"type": "array", "items": self._described}
         provider_schema, strict = _asked(self._root, array, "items")
+        shape = Shape.of(self._root, array)
+        whole = ItemSchema(self.shape, self._validator, fills_defaults=self._fills_defaults)
         return Schema(
             name=f"{self.name[: _NAME_CHARS - len('_list')]}_list",
             json_schema=declared_form(self._root, array),
-            shape=Shape.of(self._root, array),
+            shape=shape,
             provider_schema=provider_schema,
             strict=strict,
             wrapper="items",
@@ -103,11 +115,13 @@ class Schema:
             _described=array,
             _validator=ItemsValidator(self._validator),
             _fills_defaults=self._fills_defaults,
+            _items=ItemSchemas(self._root, shape, whole=whole),
         )
 
 
-def _made(name: str, root: JsonObject, validator: Validator, *, fills_defaults: bool) -> Schema:
-    shape = Shape.of(root)
+def _made(
+    name: str, root: JsonObject, shape: Shape, validator: Validator, items: ItemSchemas, *, fills_defaults: bool
+) -> Schema:
     wrapper = None if shape.is_object or shape.may_be_anything else "value"
     asked: JsonObject = {"type": "object", **root} if shape.may_be_anything else root
     provider_schema, strict = _asked(root, asked, wrapper)
@@ -123,6 +137,7 @@ def _made(name: str, root: JsonObject, validator: Validator, *, fills_defaults: 
         _described=root,
         _validator=validator,
         _fills_defaults=fills_defaults,
+        _items=items,
     )
 
 

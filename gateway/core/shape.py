@@ -216,6 +216,10 @@ class Shape:
             items = self._items = self._declared_items()
         return items[min(index, len(items) - 1)]
 
+    def item_schemas(self, index: int) -> list[list[JsonValue]]:
+        """Return what is declared for the item at `index`: per array there can be here, the schemas that all hold."""
+        return [item_schemas(candidate, index) for candidate in self._arrays()]
+
     def without_absent(self, value: JsonValue) -> JsonValue:
         """Leave out the nulls of members that are declared, need not be there and may not be null.
 

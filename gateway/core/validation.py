@@ -19,7 +19,7 @@ from gateway.core.pointer import append, join
 from gateway.core.values import JsonObject, JsonValue, came
 from gateway.errors import InvalidOutput
 
-__all__ = ["InlineValidator", "ItemsValidator", "ModelValidator", "Validator"]
+__all__ = ["InlineValidator", "ItemsValidator", "ModelValidator", "Unchecked", "Validator"]
 
 _SCHEMA_URI = "urn:schema"
 _PATTERN_BYTES = 262_144  # of one compiled pattern: a class of letters may repeat some hundred times
@@ -77,12 +77,24 @@ class InlineValidator:
         return value
 
 
+class Unchecked:
+    """Lets every value pass: for a place about which nothing is known."""
+
+    def validate(self, value: JsonValue) -> JsonValue:
+        """Return the value itself."""
+        return value
+
+
 class ItemsValidator:
-    """Validates each item of an array on its own."""
+    """Validates each item of an array on its own.
+
+    Attributes:
+        item: the validator of an item.
+    """
 
     def __init__(self, item: Validator) -> None:
         """Keep the validator of an item."""
-        self._item = item
+        self.item = item
 
     def validate(self, value: JsonValue) -> JsonValue:
         """Return the items as their validator has them."""
@@ -92,7 +104,7 @@ class ItemsValidator:
         errors: list[dict[str, str]] = []
         for index, item in enumerate(value):
             try:
-                validated.append(self._item.validate(item))
+                validated.append(self.item.validate(item))
             except InvalidOutput as fault:
                 place = append("", index)
                 errors.extend(error_at(place + error["path"], error["message"]) for error in fault.errors)

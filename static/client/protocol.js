@@ -9,14 +9,15 @@ export const CLIENT = "js/0.1";
 /** A client gives up after this long without any frame (PROTOCOL.md §7). */
 export const SILENCE_MS = 25_000;
 
-/** The encodings of a watch that carry state. @type {readonly Encoding[]} */
+/** The encodings of a watch that carry state. @type {readonly StateEncoding[]} */
 export const ENCODINGS = Object.freeze(["snapshot", "patch", "append"]);
 
 /**
  * @typedef {null | boolean | number | string | JsonList | JsonObject} Json
  * @typedef {Json[]} JsonList
  * @typedef {{[key: string]: Json}} JsonObject
- * @typedef {"snapshot" | "patch" | "append"} Encoding
+ * @typedef {"snapshot" | "patch" | "append"} StateEncoding
+ * @typedef {StateEncoding | "items" | "text"} Encoding
  * @typedef {"queued" | "running" | "completed" | "incomplete" | "failed" | "cancelled"} ExtractionState
  * @typedef {{epoch: string, rev: number}} Position
  * @typedef {{path: string, message: string}} FieldError
@@ -44,6 +45,7 @@ export const ENCODINGS = Object.freeze(["snapshot", "patch", "append"]);
  * @property {Encoding} [encoding] default patch
  * @property {number} [interval_ms] 0…1000, default 40
  * @property {boolean} [progress]
+ * @property {boolean} [reasoning]
  * @property {boolean} [skeleton] default true
  * @property {string[]} [paths] pointer patterns
  *
@@ -94,6 +96,15 @@ export const ENCODINGS = Object.freeze(["snapshot", "patch", "append"]);
  *   state: ExtractionState, recovered: "tail" | "state" | "reset" | null}} Watching
  * @typedef {{type: "snapshot", id: string, epoch: string, rev: number, value: Json, final?: boolean}} Snapshot
  * @typedef {{type: "patch", id: string, from: number, rev: number, ops: Operation[], final?: boolean}} Patch
+ * @typedef {object} Item a finished item of an outermost list
+ * @property {string} key its identity within the attempt
+ * @property {string} path of its list
+ * @property {number} index
+ * @property {Json} value validated where it is valid, else as it was written
+ * @property {boolean} valid
+ * @property {FieldError[]} [errors] paths relative to the item
+ * @typedef {{type: "item", id: string, rev: number} & Item} ItemFrame
+ * @typedef {{type: "text" | "reasoning", id: string, epoch: string, at: number, text: string}} TextFrame
  * @typedef {{type: "reset", id: string, epoch: string, attempt: number, reason: string,
  *   errors?: FieldError[]}} Reset
  *
@@ -122,6 +133,6 @@ export const ENCODINGS = Object.freeze(["snapshot", "patch", "append"]);
  * @typedef {{type: "provider"} & Provider} ProviderMessage
  * @typedef {{type: "goaway", reason: string, retry_after_ms: number, deadline_ms: number}} Goaway
  *
- * @typedef {Started | Watching | Snapshot | Patch | Reset | Terminal} WatchFrame what belongs to one watch
+ * @typedef {Started | Watching | Snapshot | Patch | ItemFrame | TextFrame | Reset | Terminal} WatchFrame what belongs to one watch
  * @typedef {Welcome | WatchFrame | ErrorMessage | ProviderMessage | Goaway | Ping | Pong} ServerMessage
  */

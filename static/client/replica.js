@@ -6,6 +6,7 @@
  * 2. An update is applied exactly when it starts at our revision; what we have already is dropped.
  * 3. After a gap nothing is applied until the server has answered the new `watch`.
  * 4. Exactly one ending; nothing after it.
+ * 5. Of text, reasoning and items, which may be repeated, what we have already changes nothing.
  */
 
 import { GatewayError, endingError } from "./errors.js";
@@ -20,7 +21,10 @@ import { PatchError, apply } from "./patch.js";
  * @property {"waiting" | import("./protocol.js").ExtractionState} status waiting: no answer yet
  * @property {string | null} epoch
  * @property {number | null} rev null as long as there is no value of this epoch
- * @property {Json} value after a reset the old one, until the new one comes
+ * @property {Json} value after a reset the old one, until the new one comes; of `text` the text so far, of `items`
+ *   the items so far, a list of `Item`
+ * @property {Json} snapshot of `items`, the value it ends with
+ * @property {string} reasoning what the model has thought aloud so far, where it was asked for
  * @property {boolean} final the value is the validated one
  * @property {GatewayError | null} error
  * @property {Terminal | null} ending
@@ -35,6 +39,8 @@ const BLANK = Object.freeze({
   epoch: null,
   rev: null,
   value: null,
+  snapshot: null,
+  reasoning: "",
   final: false,
   error: null,
   ending: null,
@@ -45,6 +51,15 @@ export class Replica {
   /** @type {ReplicaState} */
   state = BLANK;
   #stopped = false;
+  /** Where what we have of each ends, in UTF-16 code units, as `at` counts. */
+  #ends = { text: 0, reasoning: 0 };
+
+  /** @param {import("./protocol.js").Encoding} [encoding] of the watch */
+  constructor(encoding) {
+    /** The value before anything has come; null: that of a revision. @type {Json} */
+    this.blank = encoding === "text" ? "" : encoding === "items" ? [] : null;
+    this.#become({ value: this.blank });
+  }
 
   /** Where a new `watch` goes on. @returns {Position | "start"} */
   get position() {
@@ -59,11 +74,6 @@ export class Replica {
   /** Apply nothing until the server answers. */
   stop() {
     this.#stopped = true;
-  }
-
-  /** Forget the position, so that the next `watch` begins with a whole value. */
-  forget() {
-    this.#become({ rev: null });
   }
 
   /**
@@ -81,8 +91,13 @@ export class Replica {
         return this.#snapshot(frame);
       case "patch":
         return this.#patch(frame);
+      case "item":
+        return this.#item(frame);
+      case "text":
+      case "reasoning":
+        return this.#text(frame);
       case "reset":
-        return this.#become({ epoch: frame.epoch, rev: null, final: false, reset: frame });
+        return this.#become({ ...this.#cleared(), epoch: frame.epoch, rev: null, final: false, reset: frame });
       case "completed":
       case "incomplete":
       case "failed":
@@ -101,7 +116,39 @@ export class Replica {
   /** @param {import("./protocol.js").Started | import("./protocol.js").Watching} frame */
   #answered(frame) {
     this.#stopped = false;
-    return this.#become({ status: frame.state });
+    const { state: status, epoch } = frame;
+    if (epoch === this.state.epoch) return this.#become({ status });
+    const begun = this.blank === null ? {} : { epoch, rev: null };
+    return this.#become({ ...this.#cleared(), ...begun, status });
+  }
+
+  /** Forget items, text and reasoning: those of another epoch come. @returns {Partial<ReplicaState>} */
+  #cleared() {
+    this.#ends = { text: 0, reasoning: 0 };
+    return { reasoning: "", value: this.blank ?? this.state.value };
+  }
+
+  /** One item per key, in the order they came. @param {import("./protocol.js").ItemFrame} frame @returns {Verdict} */
+  #item({ type: _, id, rev, ...item }) {
+    const items = /** @type {any[]} */ (this.state.value);
+    const place = items.findIndex(({ key }) => key === item.key);
+    if (place >= 0 && JSON.stringify(items[place]) === JSON.stringify(item)) return "ignored";
+    return this.#grown({ value: Object.assign([...items], { [place < 0 ? items.length : place]: item }) });
+  }
+
+  /** @param {import("./protocol.js").TextFrame} frame @returns {Verdict} */
+  #text({ type, at, text }) {
+    const fresh = text.slice(Math.max(0, this.#ends[type] - at));
+    if (!fresh) return "ignored";
+    this.#ends[type] = at + text.length;
+    const name = type === "text" ? "value" : type;
+    return this.#grown({ [name]: this.state[name] + fresh });
+  }
+
+  /** The model has begun to write. @param {Partial<ReplicaState>} change */
+  #grown(change) {
+    const { status } = this.state;
+    return this.#become({ ...change, status: status === "waiting" || status === "queued" ? "running" : status });
   }
 
   /** @param {import("./protocol.js").Snapshot} frame @returns {Verdict} */
@@ -112,7 +159,12 @@ export class Replica {
     return this.#update(frame.epoch, frame, frame.value);
   }
 
-  /** @param {import("./protocol.js").Patch} frame @returns {Verdict} */
+  /**
+   * After one that does not fit, the next `watch` begins with a whole value.
+   *
+   * @param {import("./protocol.js").Patch} frame
+   * @returns {Verdict}
+   */
   #patch(frame) {
     const { epoch, rev, value } = this.state;
     if (rev === null || epoch === null) return this.#gap();
@@ -122,7 +174,7 @@ export class Replica {
       return this.#update(epoch, frame, apply(value, frame.ops));
     } catch (error) {
       if (!(error instanceof PatchError)) throw error;
-      this.forget();
+      this.#become({ rev: null });
       return this.#gap();
     }
   }
@@ -130,8 +182,9 @@ export class Replica {
   /** @param {Terminal} frame @returns {Verdict} */
   #terminal(frame) {
     const { epoch, rev, value } = this.state;
-    if (rev !== null && (frame.epoch !== epoch || frame.rev !== rev)) return this.#gap();
-    if (rev === null && frame.type === "completed") return this.#gap();
+    const isText = this.blank === "";
+    if ((isText || rev !== null) && frame.epoch !== epoch) return this.#gap();
+    if (!isText && frame.rev !== rev && (rev !== null || frame.type === "completed")) return this.#gap();
     const error = frame.type === "completed" ? null : endingError(frame, value);
     this.#become({ status: frame.type, ending: frame, error });
     return "ended";
@@ -143,9 +196,9 @@ export class Replica {
    * @param {Json} value
    */
   #update(epoch, frame, value) {
-    const isBefore = this.state.status === "waiting" || this.state.status === "queued";
-    const status = isBefore && frame.rev > 0 ? "running" : this.state.status;
-    return this.#become({ status, epoch, rev: frame.rev, value, final: frame.final ?? false });
+    const { rev, final = false } = frame;
+    this.#become({ epoch, rev, final, [this.blank === null ? "value" : "snapshot"]: value });
+    return rev > 0 ? this.#grown({}) : "applied";
   }
 
   /** @returns {Verdict} */

@@ -30,7 +30,7 @@ export class Watch {
   bytes = 0;
   frames = 0;
   #line;
-  #replica = new Replica();
+  #replica;
   /** @type {ExtractOptions} */
   #request;
   #options;
@@ -55,11 +55,12 @@ export class Watch {
   constructor(id, request, line) {
     this.id = id;
     this.#line = line;
-    const { encoding, interval_ms, progress, skeleton, paths } = request;
-    this.#options = { encoding, interval_ms, progress, skeleton, paths };
+    const { encoding, interval_ms, progress, reasoning, skeleton, paths } = request;
+    this.#options = { encoding, interval_ms, progress, reasoning, skeleton, paths };
+    this.#replica = new Replica(encoding);
     this.extraction = "extraction" in request ? request.extraction : null;
     this.#request = { ...request };
-    /** The validated value; rejects with a {@link GatewayError} on any other ending. @type {Promise<Json>} */
+    /** The validated value, of `text` the whole text; rejects with a {@link GatewayError} on any other ending. @type {Promise<Json>} */
     this.result = new Promise((resolve, reject) => {
       this.#resolve = resolve;
       this.#reject = reject;
@@ -94,14 +95,13 @@ export class Watch {
 
   /** The values in turn; a slow loop sees fewer. Ends like `result` does. */
   async *[Symbol.asyncIterator]() {
-    /** @type {number | null} */
-    let seen = null;
-    let epoch = null;
+    let value = this.#replica.blank;
+    let rev = null;
     for (;;) {
       const state = this.#replica.state;
-      if (state.rev !== null && (state.rev !== seen || state.epoch !== epoch)) {
-        ({ rev: seen, epoch } = state);
-        yield state.value;
+      if (state.value !== value || (state.rev !== null && state.rev !== rev)) {
+        ({ value, rev } = state);
+        yield value;
       } else if (state.error?.code === "closed") return;
       else if (state.error) throw state.error;
       else if (state.ending) return;
@@ -199,7 +199,7 @@ export class Watch {
   #settle(state) {
     this.#line.forget(this);
     if (state.error) this.#reject(state.error);
-    else this.#resolve(state.value);
+    else this.#resolve(this.#options.encoding === "items" ? state.snapshot : state.value);
   }
 
   #changed() {

@@ -108,7 +108,10 @@ def test_a_long_string_grows_in_constant_steps() -> None:
         with counted() as calls:
             extraction.feed("some text", 11.0)
         counts.append(calls.total())
-    assert len(set(counts[10:])) == 1
+    steady = min(counts[10:])
+    packing = [count - steady for count in counts[10:] if count != steady]  # of the raw text, every 4,096 characters
+    assert len(packing) <= 2
+    assert max(packing) < 20
     assert extraction.document.value == {"rows": [{"title": "some text" * 1_000, "kind": None, "more": None}]}
 
 

@@ -158,7 +158,7 @@ def test_an_ending_without_a_value(kind: str) -> None:
 
 def test_unknown_frames_are_ignored() -> None:
     """A newer server may say more than we know."""
-    receipts, replica = play(snapshot(0, {"a": ""}), {"type": "reasoning", "text": "…"}, growth(0, 1, "x"))
+    receipts, replica = play(snapshot(0, {"a": ""}), {"type": "grounding", "rev": 0, "spans": []}, growth(0, 1, "x"))
     assert receipts == [APPLIED, DROPPED, APPLIED]
     assert replica.value == {"a": "x"}
 

@@ -568,6 +568,25 @@ async def test_a_full_server_says_when_to_come_back(serve: Serve, caplog: pytest
     assert "next try in 5.0 s" in caplog.text
 
 
+async def test_items_and_text(gateway: Served, fake: FakeOpenAI) -> None:
+    """The items so far, each with its place, and the whole value as the result; the text so far, and all of it."""
+    fake.reply((gates := Gates()).reply())
+    async with session_with(gateway) as session:
+        items = session.extract(**asked(encoding="items"))
+        values = aiter(items)
+        for number in range(6):
+            gates.open(number)
+        first = await anext(values)
+        text = session.watch(extraction=items.extraction or "", encoding="text")
+        assert "".join(PIECES).startswith(str(await anext(aiter(text))))
+        gates.open_all()
+        assert await items.result() == FINAL
+        assert await text.result() == "".join(PIECES)
+        rest: list[Any] = [first, *[value async for value in values]]
+    assert [item["value"] for item in rest[0]] == FINAL["people"][:1]
+    assert [item["value"] for item in rest[-1]] == FINAL["people"]
+
+
 async def test_what_is_not_there_is_said(gateway: Served, fake: FakeOpenAI) -> None:
     """An unknown extractor, an unknown extraction, a wish that is not offered: each its error, the session goes on."""
     fake.reply(Reply(PIECES))

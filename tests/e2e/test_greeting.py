@@ -37,7 +37,8 @@ async def test_the_welcome_says_what_is_offered(serve: Serve) -> None:
     """Protocol, limits as they are set, encodings, and that schemas may be brought along."""
     async with serve(watches_per_connection=3) as gateway, connected(gateway.url, hello={"client": "test"}) as client:
         welcome = client.welcome
-    assert (welcome["protocol"], welcome["encodings"], welcome["inline_schemas"]) == ("extraction.v1", ENCODINGS, True)
+    assert (welcome["protocol"], welcome["inline_schemas"]) == ("extraction.v1", True)
+    assert welcome["encodings"] == [*ENCODINGS, "items", "text"]
     assert (welcome["limits"]["watches_per_connection"], welcome["limits"]["message_bytes"]) == (3, 262_144)
     assert welcome["heartbeat_ms"] == 15_000
 

@@ -1,5 +1,6 @@
 """An audience of one extraction that nobody is in."""
 
+from gateway.core.parts import Shown
 from gateway.errors import GatewayError
 
 __all__ = ["Nobody"]
@@ -11,8 +12,8 @@ class Nobody:
     def started(self) -> None:
         """Hear that the provider is called."""
 
-    def grown(self) -> None:
-        """Hear that the value has changed."""
+    def grown(self, parts: Shown) -> None:
+        """Hear that something is new."""
 
     def retrying(self, error: GatewayError) -> None:
         """Hear that the model will be asked again."""

@@ -43,6 +43,8 @@ class CheckedWatch:
         encoding: what was asked for.
         frames: all that came, in order.
         values: the value at each revision that was reached, newest epoch only.
+        items: those that came, in order.
+        texts: what came of `text` and `reasoning`.
         rev: the revision reached; None before the first update.
         opening: the latest `started` or `watching`.
         terminal: once it has come.
@@ -54,6 +56,8 @@ class CheckedWatch:
         self.encoding = encoding
         self.frames: list[dict[str, Any]] = []
         self.values: dict[int, Any] = {}
+        self.items: list[dict[str, Any]] = []
+        self.texts = {"text": "", "reasoning": ""}
         self.rev = rev
         self.opening: dict[str, Any] | None = None
         self.terminal: dict[str, Any] | None = None
@@ -94,6 +98,10 @@ class CheckedWatch:
             self._take_snapshot(frame)
         elif kind == "patch":
             self._take_patch(frame)
+        elif kind == "item":
+            self._take_item(frame)
+        elif kind in self.texts:
+            self._take_text(frame)
         elif kind in TERMINALS:
             self._take_terminal(frame)
         else:
@@ -101,20 +109,37 @@ class CheckedWatch:
 
     def _take_snapshot(self, frame: dict[str, Any]) -> None:
         assert frame["epoch"] == self._epoch
-        assert self.rev is None or frame["rev"] > self.rev
+        assert self.encoding != "text"
+        assert self.rev is None or (frame["rev"] > self.rev and self.encoding != "items")
         self._reach(frame["rev"], frame["value"])
 
     def _take_patch(self, frame: dict[str, Any]) -> None:
-        assert self.encoding != "snapshot"
+        assert self.encoding in {"patch", "append"}
         assert (frame["from"], frame["rev"] > frame["from"]) == (self.rev, True)
         with_append = self.encoding == "append"
         assert {op["op"] for op in frame["ops"]} <= {"add", "replace", "remove", *(["append"] if with_append else [])}
         patch = jsonpatch.JsonPatchWithAppend if with_append else jsonpatch.JsonPatch
         self._reach(frame["rev"], patch(frame["ops"]).apply(self._value))
 
+    def _take_item(self, frame: dict[str, Any]) -> None:
+        assert (self.encoding, self.rev) == ("items", None)
+        assert frame["key"] == f"{frame['path']}/{frame['index']}"
+        assert frame["key"] not in {item["key"] for item in self.items}
+        assert frame["valid"] is ("errors" not in frame)
+        self.items.append(frame)
+
+    def _take_text(self, frame: dict[str, Any]) -> None:
+        kind = frame["type"]
+        assert kind == "reasoning" or self.encoding == "text"
+        before = self.texts[kind].encode("utf-16-le")
+        assert (frame["epoch"], frame["at"]) == (self._epoch, len(before) // 2)
+        self.texts[kind] += frame["text"]
+
     def _take_terminal(self, frame: dict[str, Any]) -> None:
-        assert (frame["epoch"], frame["rev"]) == (self._epoch, self.rev)
-        assert frame["digest"] == _digest(self._value)
+        assert frame["epoch"] == self._epoch
+        if self.encoding != "text":
+            assert frame["rev"] == self.rev
+            assert frame["digest"] == _digest(self._value)
         self.terminal = frame
 
     def _reach(self, rev: int, value: Any) -> None:

@@ -133,7 +133,7 @@ describe("what is not applied", () => {
   });
 
   test("an unknown frame is ignored", () => {
-    const frame = /** @type {any} */ ({ type: "reasoning", id, text: "…" });
+    const frame = /** @type {any} */ ({ type: "grounding", id, rev: 0, spans: [] });
     assert.deepEqual(play([snapshot(0, {}), frame, growth(0, 1, "")]).verdicts[1], "ignored");
   });
 });

@@ -408,6 +408,72 @@ describe("close codes", () => {
   });
 });
 
+describe("a watch of items, text or reasoning", () => {
+  const item = { key: "/a/0", path: "/a", index: 0, value: 1, valid: true };
+  const frame = { type: "item", id: "w1", rev: 1, ...item };
+  const snapshot = { type: "snapshot", id: "w1", epoch: "e1", rev: 2, value: { a: [1] }, final: true };
+
+  test("has the items in order, and the whole value as its result", async () => {
+    const { server, session } = welcomed();
+    const watch = session.extract({ extractor: "meeting", input: "text", encoding: "items" });
+    server.socket.say(started, frame);
+    assert.deepEqual(watch.getSnapshot().value, [item]);
+    server.socket.say({ ...frame, key: "/a/1", index: 1 }, snapshot, completed);
+    assert.deepEqual(await watch.result, { a: [1] });
+    const { value, snapshot: last } = watch.getSnapshot();
+    assert.deepEqual({ value, last }, { value: [item, { ...item, key: "/a/1", index: 1 }], last: { a: [1] } });
+  });
+
+  test("has the text as it grows, which is what is iterated and the result", async () => {
+    const { server, session } = welcomed();
+    const watch = session.extract({ extractor: "meeting", input: "text", encoding: "text" });
+    const text = { type: "text", id: "w1", epoch: "e1" };
+    server.socket.say(started, { ...text, at: 0, text: "[🙂" });
+    const seen = [];
+    for await (const value of watch) {
+      seen.push(value);
+      if (seen.length === 1) server.socket.say({ ...text, at: 3, text: "]" }, completed);
+    }
+    assert.deepEqual(seen, ["[🙂", "[🙂]"]);
+    assert.equal(await watch.result, "[🙂]");
+  });
+
+  test("asks for all again on a new line, and takes each thing once", () => {
+    const { server, clock, session } = welcomed();
+    const watch = session.extract({ input: "text", encoding: "items", reasoning: true });
+    const thought = { type: "reasoning", id: "w1", epoch: "e1", at: 0, text: "Hm" };
+    server.socket.say(started, thought, frame);
+    server.socket.take();
+    server.socket.drop(1006);
+    clock.advance(500);
+    const [, again] = server.socket.welcome().take();
+    const { type, extraction, from, encoding, reasoning } = again;
+    assert.deepEqual(
+      { type, extraction, from, encoding, reasoning },
+      { type: "watch", extraction: "x1", from: "start", encoding: "items", reasoning: true },
+    );
+    server.socket.say(watching, thought);
+    const before = watch.getSnapshot();
+    server.socket.say(thought, frame);
+    assert.equal(watch.getSnapshot(), before);
+    server.socket.say({ ...thought, text: "Hm, yes" });
+    assert.deepEqual(watch.getSnapshot().value, [item]);
+    assert.equal(watch.getSnapshot().reasoning, "Hm, yes");
+  });
+
+  test("begins anew with another attempt", () => {
+    const { server, session } = welcomed();
+    const watch = session.extract({ input: "text", encoding: "text", reasoning: true });
+    const text = { type: "text", id: "w1", epoch: "e1", at: 0, text: "wrong" };
+    server.socket.say(started, { ...text, type: "reasoning" }, text);
+    server.socket.say({ type: "reset", id: "w1", epoch: "e2", attempt: 2, reason: "invalid_output" });
+    const { value, reasoning } = watch.getSnapshot();
+    assert.deepEqual({ value, reasoning }, { value: "", reasoning: "" });
+    server.socket.say({ ...text, epoch: "e2", text: "right" });
+    assert.equal(watch.getSnapshot().value, "right");
+  });
+});
+
 describe("the provider's state", () => {
   const provider = { name: "local", model: "tiny", state: "idle", reason: "no key is set", small: true };
   const ready = { ...provider, state: "ready" };

@@ -12,7 +12,9 @@ const FOLDER = new URL("../vectors/", import.meta.url);
 const RECEIPTS = { applied: "applied", ignored: "dropped", rewatch: "gap", ended: "ended" };
 
 /** @typedef {{epoch: string | null, rev: number | null, value: any, receipt: string}} Reached */
-/** @typedef {{name: string, frames: any[], states: Reached[], final?: any}} Vector */
+/** @typedef {import("../../static/client/protocol.js").Encoding} Encoding */
+/** @typedef {{snapshot?: any, reasoning?: string}} Beside what is there besides the value at last */
+/** @typedef {{name: string, encoding?: Encoding, frames: any[], states: Reached[], final?: any} & Beside} Vector */
 
 /** @returns {[file: string, vector: Vector][]} */
 function vectors() {
@@ -32,7 +34,7 @@ test("there are vectors", { skip: found.length === 0 && "tests/vectors holds non
 
 for (const [file, vector] of found) {
   test(`${file}: ${vector.name}`, () => {
-    const replica = new Replica();
+    const replica = new Replica(vector.encoding);
     const states = vector.frames.map((frame) => {
       const receipt = RECEIPTS[replica.receive(frame)];
       const { epoch, rev, value } = replica.state;
@@ -42,5 +44,13 @@ for (const [file, vector] of found) {
     const expected = vector.states.map((state) => ({ ...state, rev: state.rev === -1 ? null : state.rev }));
     assert.deepEqual(states, expected);
     if ("final" in vector) assert.deepEqual(replica.state.value, vector.final);
+    const { snapshot, reasoning } = replica.state;
+    assert.deepEqual({ snapshot, reasoning }, besides(vector));
   });
+}
+
+/** @param {Beside} vector */
+function besides(vector) {
+  const { snapshot = null, reasoning = "" } = vector;
+  return { snapshot, reasoning };
 }

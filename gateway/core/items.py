@@ -1,0 +1,202 @@
+"""The finished items of the outermost lists of a value, each validated on its own (PROTOCOL.md §4, `item`).
+
+1. Items are numbered from 0 in the order they close; the items of one list close in the order of their indices.
+2. A list inside another list is part of an item. A duplicate key's lists come again, under the keys they had.
+3. An item is judged and encoded once for all who see it, and only after somebody asked.
+4. What is redacted is so here too, and an error does not quote it.
+5. Nothing is kept of an item that nobody asked for but a reference to the parser's own value, and its revision.
+"""
+
+from array import array
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator
+
+import msgspec
+
+from gateway.core.operations import APPEND, BEGIN, CLOSE, REMOVE, Operation
+from gateway.core.pointer import JsonValue, append, resolve, split
+from gateway.core.redaction import Redaction
+from gateway.core.schema import Schema
+from gateway.errors import InvalidOutput
+
+__all__ = ["Items"]
+
+_encode = msgspec.json.encode
+
+_VALID = ',"valid":true}'
+_UNQUOTED = "does not fit the schema"
+_NOT_JUDGED = [{"path": "", "message": "the item could not be judged"}]
+
+
+class _Run:
+    """Items of one list that closed one after the other, from index 0 on."""
+
+    __slots__ = ("first", "path", "revs", "values")
+
+    def __init__(self, path: str, first: int, values: list[JsonValue], revs: "array[int]") -> None:
+        self.path = path
+        self.first = first  # the number of its first item
+        self.values = values  # the list itself, as the parser has it
+        self.revs = revs  # the revision at which each closed
+
+
+class Items:
+    """The items that have closed so far in one attempt.
+
+    Args:
+        schema: of the value; None where its items are known to be valid.
+        runs: items that are there already.
+
+    Attributes:
+        closed: how many items there are.
+    """
+
+    def __init__(self, schema: Schema | None, runs: Iterable[_Run] = ()) -> None:
+        """Begin with none, or with those of another one."""
+        self._schema = schema
+        self._redaction = None if schema is None else Redaction(schema.shape)
+        self._runs = list(runs)
+        self.closed = sum(len(run.revs) for run in self._runs)
+        self._list: str | None = None  # the outermost list that is open
+        self._run: _Run | None = None  # its items
+        self._verdicts: list[str] = []  # the last members of each item's frame, encoded
+
+    @property
+    def judged(self) -> int:
+        """How many of them have been judged: those that can be shown."""
+        return len(self._verdicts)
+
+    def noted(
+        self, operations: Iterable[Operation], rev: int, written: Callable[[str], JsonValue]
+    ) -> Iterator[Operation]:
+        """Pass on what grew, and take note of what closes.
+
+        Args:
+            operations: of one step.
+            rev: the revision that it leads to.
+            written: gives what the model wrote at a place, live.
+        """
+        for operation in operations:
+            if operation.kind is not APPEND:
+                self._note(operation, rev, written)
+            yield operation
+
+    def verdicts(self) -> list[str]:
+        """Judge and encode the items that have not been; only reads, so it may run in a thread, once at a time."""
+        return [self._verdict(number) for number in range(self.judged, self.closed)]
+
+    def settle(self, verdicts: list[str]) -> None:
+        """Take what `verdicts` has returned: these items can be shown."""
+        self._verdicts += verdicts
+
+    def body(self, number: int) -> str:
+        """Return the frame of a judged item behind its `type` and `id`."""
+        run, index = self._place(number)
+        path, key = _text(run.path), _text(append(run.path, index))
+        return f'"rev":{run.revs[index]},"key":{key},"path":{path},"index":{index},{self._verdicts[number]}'
+
+    def places(self) -> "Items":
+        """Return where these items are, without them; `recalled` finds them again in a value."""
+        return Items(self._schema, [_Run(run.path, run.first, [], run.revs) for run in self._runs])
+
+    def recalled(self, value: JsonValue, *, is_valid: bool) -> "Items":
+        """Return the items that stand in a value where these were; those that are not there any more are left out.
+
+        Args:
+            value: what is kept of the attempt.
+            is_valid: it has been validated as a whole, and its items with it.
+        """
+        runs: list[_Run] = []
+        first = 0
+        for path, revs in {run.path: run.revs for run in self._runs}.items():
+            values = _list_at(value, path)
+            runs.append(_Run(path, first, values, revs[: len(values)]))
+            first += len(runs[-1].revs)
+        return Items(None if is_valid else self._schema, runs)
+
+    def _note(self, operation: Operation, rev: int, written: Callable[[str], JsonValue]) -> None:
+        kind, pointer, value = operation.kind, operation.pointer, operation.value
+        if self._list is None:
+            if operation.opened:
+                if isinstance(value, list):
+                    self._list, self._run = pointer, None
+            elif kind is not CLOSE:
+                self._note_lists(value, pointer, rev)
+        elif kind is CLOSE and pointer == self._list:
+            self._list = None
+        elif _is_end_of_value(operation) and pointer.rpartition("/")[0] == self._list:
+            if self._run is None:
+                values = written(self._list)
+                self._run = self._new_run(self._list, values if isinstance(values, list) else [])
+            self._run.revs.append(rev)
+            self.closed += 1
+
+    def _note_lists(self, value: JsonValue, pointer: str, rev: int) -> None:
+        """Take note of the outermost lists in a value that appeared whole: a duplicate key's."""
+        if isinstance(value, dict):
+            for key, member in value.items():
+                self._note_lists(member, append(pointer, key), rev)
+        elif isinstance(value, list) and value:
+            self._new_run(pointer, value).revs.extend([rev] * len(value))
+            self.closed += len(value)
+
+    def _new_run(self, path: str, values: list[JsonValue]) -> _Run:
+        run = _Run(path, self.closed, values, array("L"))
+        self._runs.append(run)
+        return run
+
+    def _place(self, number: int) -> tuple[_Run, int]:
+        run = self._runs[bisect_right(self._runs, number, key=lambda run: run.first) - 1]
+        return run, number - run.first
+
+    def _verdict(self, number: int) -> str:
+        run, index = self._place(number)
+        item = run.values[index]
+        try:
+            value = item if self._schema is None else self._schema.item(run.path, index).validate(item)
+        except InvalidOutput as fault:
+            return _invalid(self._shown(run, index, item), self._told(list(fault.errors)))
+        except Exception:  # noqa: BLE001 - an application's validator may fail; the whole value's judgement says so
+            return _invalid(self._shown(run, index, item), _NOT_JUDGED)
+        return f'"value":{_text(self._shown(run, index, value))}{_VALID}'
+
+    def _shown(self, run: _Run, index: int, item: JsonValue) -> JsonValue:
+        """Return an item as it may be shown."""
+        redaction = self._redaction
+        if redaction is None or not redaction.is_needed or self._schema is None:
+            return item
+        shape = self._schema.shape
+        is_covered = redaction.covers(shape, inherited=False)
+        for token in split(run.path):
+            shape = shape.member(token)
+            is_covered = redaction.covers(shape, inherited=is_covered)
+        return redaction.value(shape.item(index), append(run.path, index), item, inherited=is_covered)
+
+    def _told(self, errors: list[dict[str, str]]) -> list[dict[str, str]]:
+        """Return errors as they may be told: a message quotes what came."""
+        if self._redaction is None or not self._redaction.is_needed:
+            return errors
+        return [{**error, "message": _UNQUOTED} for error in errors]
+
+
+def _is_end_of_value(operation: Operation) -> bool:
+    """Tell whether a value is complete with this: a number or literal when it appears, anything else when it closes."""
+    kind = operation.kind
+    is_leaf = not (operation.opened or isinstance(operation.value, str | dict | list))
+    return kind is CLOSE or (is_leaf and kind is not REMOVE and kind is not BEGIN)
+
+
+def _invalid(item: JsonValue, errors: list[dict[str, str]]) -> str:
+    return f'"value":{_text(item)},"valid":false,"errors":{_text(errors)}}}'
+
+
+def _list_at(value: JsonValue, path: str) -> list[JsonValue]:
+    try:
+        found = resolve(value, path)
+    except LookupError:
+        return []
+    return found if isinstance(found, list) else []
+
+
+def _text(value: object) -> str:
+    return _encode(value).decode()
