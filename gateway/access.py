@@ -15,6 +15,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
 from gateway.errors import Forbidden, GatewayError, Unauthenticated
+from gateway.principal import ANYBODY, Principal
 
 __all__ = ["Access", "Authenticate"]
 
@@ -48,26 +49,27 @@ class Access:
     def _limiter(self) -> CapacityLimiter:
         return CapacityLimiter(_THREADS)
 
-    async def principal(self, connection: HTTPConnection, credential: str | None) -> str:
-        """Return the name of who asks; empty where everybody may enter.
+    async def principal(self, connection: HTTPConnection, credential: str | None) -> Principal:
+        """Return who asks.
 
         Raises:
             GatewayError: who asks may not enter.
         """
         if not self._tokens and self._authenticate is None:
-            return ""
-        name = self._holder(credential) or await self._known(connection, credential)
-        if name:
-            return name
+            return ANYBODY
+        if (holder := self._holder(credential)) is not None:
+            return holder
+        if name := await self._known(connection, credential):
+            return Principal(f"user:{name}", realm=f"user:{name}")
         what = "a credential that this server knows" if credential else "a credential (hello.token, or bearer.…)"
         raise Unauthenticated(f"expected {what}", param="token")
 
-    def _holder(self, credential: str | None) -> str | None:
-        """Return the name of a token's holder, in the same time whichever it is."""
+    def _holder(self, credential: str | None) -> Principal | None:
+        """Return a token's holder, in the same time whichever it is."""
         given = (credential or "").encode(errors="replace")
         if not sum(hmac.compare_digest(given, token) for token in self._tokens):
             return None
-        return f"token-{hashlib.sha256(given).hexdigest()[:12]}"
+        return Principal(f"token:{hashlib.sha256(given).hexdigest()[:12]}")
 
     async def _known(self, connection: HTTPConnection, credential: str | None) -> str | None:
         if self._authenticate is None:

@@ -26,6 +26,7 @@ from gateway.connection import Heartbeat
 from gateway.core import frames, messages
 from gateway.core.limits import Limits
 from gateway.core.parts import ENCODINGS
+from gateway.core.redaction import Transform
 from gateway.core.schema import Schema
 from gateway.errors import BadRequest
 from gateway.handshake import Handshake
@@ -107,6 +108,7 @@ class Gateway:
         retries: int = 0,
         budget_tokens: int | None = None,
         retain_ms: int | None = None,
+        redact: Transform | None = None,
     ) -> Callable[[T], T]:
         """Register a pydantic model as an extractor; the model itself stays as it is.
 
@@ -123,6 +125,10 @@ class Gateway:
                 lower it.
             retain_ms: how long an extraction is kept once it has ended, for those who come later; 0 keeps none, None
                 keeps it as long as the limit `retain_s` says.
+            redact: given the pointer and the complete value of a leaf, returns what is shown instead, everywhere: on
+                the wire, in process, in hooks. It is given the leaves of fields that are annotated with
+                `Stream(redact=True)`, where there are any, else every leaf; what it is given is shown only when it is
+                complete. Without it such fields are masked.
 
         Raises:
             ValueError: an extractor of that name exists, there is no such mode, or a number is out of bounds.
@@ -142,6 +148,7 @@ class Gateway:
                 retries=retries,
                 budget_tokens=budget_tokens,
                 retain_ms=retain_ms,
+                redact=redact,
             )
             self.registry.add(extractor)
             return declared

@@ -20,6 +20,7 @@ from gateway.core.session import Send as SendMessage
 from gateway.errors import BadRequest, CloseCode, GatewayError, Internal
 from gateway.hub import Audience, Hub, Watch
 from gateway.jobs import Jobs, shown_by, view_of
+from gateway.principal import ANYBODY, Principal
 from gateway.tasks import Tasks
 
 __all__ = ["Connection", "Heartbeat"]
@@ -86,7 +87,7 @@ class Connection:
         receive: the next ASGI event of an accepted WebSocket.
         send: takes an ASGI event; waits while the peer does not read.
         session: decides.
-        authenticate: returns the name of whoever has a credential; raises GatewayError where it may not enter.
+        authenticate: returns who has a credential; raises GatewayError where it may not enter.
         welcome: the answer to a `hello` that may enter.
         hub: where extractions run.
         jobs: checks what is asked.
@@ -102,7 +103,7 @@ class Connection:
         send: Send,
         *,
         session: Session,
-        authenticate: Callable[[str | None], Awaitable[str]],
+        authenticate: Callable[[str | None], Awaitable[Principal]],
         welcome: Callable[[], messages.Welcome],
         hub: Hub,
         jobs: Jobs,
@@ -117,7 +118,7 @@ class Connection:
         self._authenticate = authenticate
         self._welcome = welcome
         self._judge: Judge | None = None
-        self._principal = ""  # who this is, once that is known
+        self._principal = ANYBODY  # who this is, once that is known
         self._hub = hub
         self._jobs = jobs
         self._limits = limits
@@ -275,7 +276,7 @@ class Connection:
     def _attach(self, request: messages.Watch) -> None:
         view = view_of(request)
         position = _position(request.from_)
-        audience = self._hub.find(request.extraction)
+        audience = self._hub.find(request.extraction, self._principal.realm)
         self._session.attached(request.id, audience.run.id)
         self._detach(request.id)
         watch = self._watch(request, audience, view)
@@ -296,7 +297,7 @@ class Connection:
 
     def _end(self, extraction: str, id_: str | None) -> None:
         try:
-            self._hub.find(extraction).run.cancel()
+            self._hub.find(extraction, self._principal.realm).run.cancel()
         except GatewayError as error:
             self._say(messages.error_message(error, id=id_))
 

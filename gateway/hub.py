@@ -207,6 +207,7 @@ class Audience:
 
     Attributes:
         run: likewise.
+        realm: whose it is.
     """
 
     def __init__(
@@ -216,9 +217,11 @@ class Audience:
         *,
         reporter: Reporter | None = None,
         cancel_after_s: float | None = None,
+        realm: str = "",
     ) -> None:
         """Begin with nobody watching."""
         self.run = run
+        self.realm = realm
         self._on_end = on_end
         self._reporter = reporter
         self._cancel_after_s = cancel_after_s
@@ -479,13 +482,16 @@ class Hub:
             self._key_of[audience.run.id] = job.key
         return audience, False
 
-    def find(self, id_: str) -> Audience:
-        """Return an extraction that runs or is retained.
+    def find(self, id_: str, realm: str = "") -> Audience:
+        """Return an extraction of a realm that runs or is retained.
 
         Raises:
-            NotFound: unknown, expired or not permitted.
+            NotFound: unknown, expired or not permitted, which are the same for whoever asks.
         """
-        return self._store.get(id_)
+        audience = self._store.get(id_)
+        if audience.realm != realm:
+            raise self._store.not_found()
+        return audience
 
     def running(self) -> list[Run]:
         """Return the extractions that have not ended."""
@@ -500,6 +506,7 @@ class Hub:
             input_chars=job.input_chars,
             retries=job.retries,
             budget_tokens=job.budget_tokens,
+            redact=job.redact,
         )
         run = Run(self._new_id(), extraction, job.request, limits=self._limits, now_s=self._now_s, new_id=self._new_id)
         audience = Audience(
@@ -507,6 +514,7 @@ class Hub:
             partial(self._retire, job.retain_s),
             reporter=self._reporter(job, run),
             cancel_after_s=job.cancel_after_s,
+            realm=job.realm,
         )
         self._store.add(run.id, audience)
         _ = self._tasks.start(run.execute(self._provider, place, audience), name=f"extraction {run.id}")

@@ -11,9 +11,11 @@ from gateway.core import messages
 from gateway.core.document import Encoding, View
 from gateway.core.limits import Limits
 from gateway.core.parts import ENCODINGS, Shown
+from gateway.core.redaction import Transform
 from gateway.core.schema import Schema
 from gateway.errors import BadRequest, Forbidden
 from gateway.ports import Mode, ProviderRequest
+from gateway.principal import ANYBODY, Principal
 from gateway.registry import DEFAULT_INSTRUCTIONS, Extractor, Registry
 
 __all__ = ["Busy", "Job", "Jobs", "shown_by", "view_of"]
@@ -50,6 +52,8 @@ class Job:
         busy: what happens at the session's limit.
         cancel_after_s: it is cancelled when nobody has watched for so long; None: never.
         retain_s: how long it is kept once it has ended; None: as long as any.
+        redact: what a leaf that may not be shown is shown as.
+        realm: whose it is.
     """
 
     extractor: str
@@ -63,6 +67,8 @@ class Job:
     busy: Busy = Busy.QUEUE
     cancel_after_s: float | None = None
     retain_s: float | None = None
+    redact: Transform | None = None
+    realm: str = ""
 
 
 def view_of(options: messages.Extract | messages.Watch) -> View:
@@ -87,7 +93,8 @@ def shown_by(options: messages.Extract | messages.Watch) -> Shown:
     if part is None:
         offered = ", ".join(ENCODINGS)
         raise BadRequest(f"encoding: expected one of {offered}; got {options.encoding[:60]!r}", param="encoding")
-    return part | Shown.REASONING if options.reasoning else part
+    part |= Shown.REASONING if options.reasoning else Shown(0)
+    return part | Shown.PROGRESS if options.progress and Shown.VALUE in part else part
 
 
 class Jobs:
@@ -107,13 +114,15 @@ class Jobs:
         self._model = model
         self._has_inline_schemas = has_inline_schemas
 
-    def job(self, request: messages.Extract, extractor: Extractor | None = None, *, principal: str = "") -> Job:
+    def job(
+        self, request: messages.Extract, extractor: Extractor | None = None, *, principal: Principal = ANYBODY
+    ) -> Job:
         """Return the job a client asks for.
 
         Args:
             request: what is asked.
             extractor: what to extract with, where it is not the request that says so.
-            principal: who asks; an idempotency key is theirs alone.
+            principal: who asks; an idempotency key is theirs alone, and their realm's is the extraction.
 
         Raises:
             ClientError: what is asked is malformed, unknown, or not offered; says which field.
@@ -138,13 +147,15 @@ class Jobs:
                 params={} if request.params is None else msgspec.to_builtins(request.params),
             ),
             input_chars=sum(len(str(message.get("content", ""))) for message in chat),
-            key=None if request.key is None else (principal, request.key),
+            key=None if request.key is None else (principal.name, request.key),
             body=_fingerprint(request),
             retries=extractor.retries if request.retries is None else request.retries,
             budget_tokens=_least(request.budget_tokens, extractor.budget_tokens),
             busy=_busy(request.busy),
             cancel_after_s=_seconds(request.cancel_after_ms),
             retain_s=_seconds(extractor.retain_ms),
+            redact=extractor.redact,
+            realm=principal.realm,
         )
 
     def _extractor(self, request: messages.Extract) -> Extractor:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from gateway.core.messages import MOST_RETRIES
+from gateway.core.redaction import Transform
 from gateway.core.schema import Schema
 from gateway.core.values import JsonValue
 from gateway.errors import NotFound
@@ -34,6 +35,7 @@ class Extractor:
         retries: how often the model is asked again after an answer that is not valid, where the client does not say.
         budget_tokens: that a model may write for one extraction, all attempts together; a client may only lower it.
         retain_ms: how long an extraction is kept once it has ended; None for the server's own time, 0 for not at all.
+        redact: given the pointer and the value of a leaf that may not be shown, returns what is shown instead.
 
     Raises:
         ValueError: a number that is out of bounds.
@@ -50,6 +52,7 @@ class Extractor:
     retries: int = 0
     budget_tokens: int | None = None
     retain_ms: int | None = None
+    redact: Transform | None = None
 
     def __post_init__(self) -> None:
         """Check the numbers, which an application gives."""

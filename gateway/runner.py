@@ -85,7 +85,10 @@ def take(extraction: Extraction, delta: Delta, now_s: float) -> Shown:
 
 def _take_text(extraction: Extraction, text: str, now_s: float) -> Shown:
     closed = extraction.items.closed
+    rev = extraction.document.rev
     parts = Shown.TEXT | Shown.VALUE if extraction.feed(text, now_s) else Shown.TEXT
+    if extraction.document.rev > rev:
+        parts |= Shown.PROGRESS
     return parts | Shown.ITEMS if extraction.items.closed > closed else parts
 
 
@@ -177,7 +180,7 @@ class Run:
         if ending.error is None or self._request is None:
             raise RuntimeError("a run is executed once, and asks again only after a failure")
         _log.info("extraction %s: attempt %d was not valid, asking again", self.id, self.extraction.attempt)
-        audience.retrying(ending.error)
+        audience.retrying(self.extraction.shown(ending.error))
         going_on = self.extraction.ask_again(ending, self._new_id())
         self._request = replace(self._request, follow_up=(*self._request.follow_up, *going_on))
         audience.reset()

@@ -12,7 +12,8 @@ from gateway.access import Access, Authenticate
 from gateway.app import Gateway
 from gateway.core.limits import Limits
 from gateway.errors import Forbidden, Unauthenticated
-from gateway.providers.scripted import ScriptedProvider
+from gateway.ports import Finish
+from gateway.providers.scripted import Gate, ScriptedProvider
 from gateway.settings import Settings, SettingsError
 from tests.fakes.client import Client
 from tests.fakes.transport import Closed, joined
@@ -35,7 +36,7 @@ async def by_credential(connection: HTTPConnection, credential: str | None) -> s
 
 async def test_without_tokens_and_hook_everybody_may_enter() -> None:
     """Nobody has a name then."""
-    assert await Access().principal(REQUEST, None) == ""
+    assert await Access().principal(REQUEST, None) == ("", "")
 
 
 @pytest.mark.parametrize("credential", [None, "", "b", "ä", "\ud800"])
@@ -51,7 +52,8 @@ async def test_the_holders_of_a_token_are_one() -> None:
     access = Access(("a-secret", "b-secret"))
     names = [await access.principal(REQUEST, token) for token in ("a-secret", "a-secret", "b-secret")]
     assert names[0] == names[1] != names[2]
-    assert "secret" not in " ".join(names)
+    assert {name.realm for name in names} == {""}
+    assert "secret" not in str(names)
 
 
 @pytest.mark.parametrize(
@@ -59,14 +61,14 @@ async def test_the_holders_of_a_token_are_one() -> None:
 )
 async def test_whoever_the_application_knows_enters(hook: Authenticate, credential: str | None, name: str) -> None:
     """By what it reads off the upgrade request or by the credential."""
-    assert await Access(authenticate=hook).principal(REQUEST, credential) == name
+    assert await Access(authenticate=hook).principal(REQUEST, credential) == (f"user:{name}", f"user:{name}")
 
 
 async def test_a_token_lets_in_beside_a_hook() -> None:
     """A service has a token where people have a cookie; whoever has neither stays outside."""
     access = Access(("a",), by_credential)
-    assert (await access.principal(REQUEST, "a")).startswith("token-")
-    assert await access.principal(REQUEST, "bo") == "bo"
+    assert (await access.principal(REQUEST, "a")).name.startswith("token:")
+    assert await access.principal(REQUEST, "bo") == ("user:bo", "user:bo")
     with pytest.raises(Unauthenticated):
         await access.principal(REQUEST, None)
 
@@ -175,3 +177,26 @@ def test_beyond_loopback_somebody_has_to_say_who_may_enter() -> None:
     Gateway(provider=ScriptedProvider([]), settings=settings, authenticate=by_cookie).check()
     with pytest.raises(SettingsError, match="not a loopback address"):
         Gateway(provider=ScriptedProvider([]), settings=settings).check()
+
+
+async def test_what_others_started_is_not_there() -> None:
+    """Neither to watch nor to cancel, and the answer is that for what never was; holders of tokens share theirs."""
+    script: list[Any] = [Gate(asyncio.Event()), '{"a": 1}', Finish("stop")]
+    settings = Settings(tokens=("t1", "t2"), inline_schemas=True)
+    gateway = Gateway(provider=ScriptedProvider(script), settings=settings, authenticate=by_credential)
+    await asyncio.to_thread(getattr, gateway, "app")
+    async with gateway, joined(gateway.app) as first, joined(gateway.app) as second, joined(gateway.app) as third:
+        ann, bo, ops = Client(first), Client(second), Client(third)
+        for client, token in ((ann, "ann"), (bo, "bo"), (ops, "t1")):
+            await client.greet(token=token)
+        mine = (await ann.extract("a", schema={}, input="x")).extraction
+        shared = (await ops.extract("a", schema={}, input="x")).extraction
+        nothing = await bo.ask(type="watch", id="w", extraction="never was")
+        foreign = await bo.ask(type="watch", id="w", extraction=mine)
+        assert foreign == nothing
+        assert (await bo.ask(type="cancel", extraction=mine))["code"] == "not_found"
+        assert (await ann.watch("b", mine)).extraction == mine
+        async with joined(gateway.app) as fourth:
+            others = Client(fourth)
+            await others.greet(token="t2")
+            assert (await others.watch("b", shared)).extraction == shared

@@ -21,6 +21,7 @@ from gateway.core.operations import Operation, difference
 from gateway.core.parser import Parser, Repair
 from gateway.core.pointer import JsonValue, resolve
 from gateway.core.reask import Answer, ChatMessage, errors_of, follow_up
+from gateway.core.redaction import Redaction, Transform, redacted
 from gateway.core.replica import digest
 from gateway.core.schema import ANY, Schema
 from gateway.core.tally import Clocks, Counts
@@ -86,6 +87,7 @@ class Extraction:
         input_chars: length of the input, for estimates.
         retries: how often the model may be asked again after an answer that is not valid.
         budget_tokens: of all attempts' output; None for no end.
+        redact: what a leaf that may not be shown is shown as.
 
     Attributes:
         document: what watchers see: that of the newest attempt.
@@ -110,6 +112,7 @@ class Extraction:
         input_chars: int = 0,
         retries: int = 0,
         budget_tokens: int | None = None,
+        redact: Transform | None = None,
     ) -> None:
         """Begin in `queued`, with the skeleton as the value."""
         self.state = State.QUEUED
@@ -121,6 +124,7 @@ class Extraction:
         self._limits = limits
         self._retries = retries
         self._budget_tokens = budget_tokens
+        self._redaction = Redaction(schema.shape, redact)
         self._clocks = Clocks(created_s)
         self._counts = Counts()
         self._input_chars = input_chars
@@ -136,11 +140,11 @@ class Extraction:
         most_chars = _WHITESPACE_ALLOWANCE * limits.value_bytes
         self.text = Transcript(epoch, most_chars=most_chars)
         self.reasoning = Transcript(epoch, most_chars=most_chars)
-        self.items = Items(schema)
+        self.items = Items(schema, self._redaction)
         self.written_chars = 0
         self._lacks_items = False  # they were dropped
         self._parser = Parser(lenient=True, max_chars=most_chars)
-        self._growth = Growth(schema.shape, schema.wrapper)
+        self._growth = Growth(schema.shape, schema.wrapper, self._redaction)
         self._answer = Answer()
         self._is_refused = False
         self._finish: str | None = None
@@ -195,7 +199,7 @@ class Extraction:
         if not isinstance(error, InvalidOutput):
             raise TypeError("only an answer that is not valid is asked for again")
         going_on = follow_up(self._answer.quoted(), error)
-        self.faults = errors_of(error)
+        self.faults = errors_of(redacted(error) if self._redaction.is_needed else error)
         self._past_epochs.add(self.document.epoch)
         self._begin(epoch)
         self._input_chars += sum(len(message["content"]) for message in going_on)
@@ -215,7 +219,7 @@ class Extraction:
             self._clocks.first_delta_s = now_s
         self._counts.write(len(text))
         self.written_chars += len(text)
-        if not self._schema.shape.has_redactions:
+        if not self._redaction.is_needed:
             self.text.feed(text)
         if self._retries:
             self._answer.write(text)
@@ -246,7 +250,7 @@ class Extraction:
     def think(self, text: str) -> None:
         """Take a piece of what the model thinks aloud: it is no part of the value, and counts as written."""
         self._counts.write(len(text))
-        if not self._schema.shape.has_redactions:
+        if not self._redaction.is_needed:
             self.reasoning.feed(text)
 
     def refuse(self) -> None:
@@ -283,7 +287,8 @@ class Extraction:
         Only reads what `close` has settled, so a large value may be judged in a thread.
         """
         try:
-            final = self._schema.validate(self._written())
+            validated = self._schema.validate(self._written())
+            final = self._redaction.value(self._schema.shape, "", validated)
             return Ending(State.COMPLETED, digest(final), tuple(difference(self.document.value, final)))
         except GatewayError as error:
             return self.ending(State.FAILED, error)
@@ -297,7 +302,7 @@ class Extraction:
     def end(self, ending: "Ending", now_s: float) -> None:
         """Come to an ending: the last step where there is one, and the terminal."""
         self._move(ending.state)
-        self.error = ending.error
+        self.error = None if ending.error is None else self.shown(ending.error)
         if ending.state is State.COMPLETED:
             self.document.publish(ending.operations, final=True)
         match ending.state:
@@ -309,8 +314,12 @@ class Extraction:
             case State.CANCELLED:
                 self._terminate(messages.Cancelled, ending, now_s)
             case _:
-                error = _failure(ending.error or Internal("the extraction ended without a reason"))
+                error = _failure(self.error or Internal("the extraction ended without a reason"))
                 self._terminate(messages.Failed, ending, now_s, error=error)
+
+    def shown(self, error: GatewayError) -> GatewayError:
+        """Return an error as it may be told: that of an answer quotes the answer, which may not be shown."""
+        return redacted(error) if self._redaction.is_needed and isinstance(error, InvalidOutput) else error
 
     def _close_open(self) -> GatewayError | State:
         if not self._parser.offset:

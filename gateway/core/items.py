@@ -15,7 +15,7 @@ import msgspec
 
 from gateway.core.operations import APPEND, BEGIN, CLOSE, REMOVE, Operation
 from gateway.core.pointer import JsonValue, append, resolve, split
-from gateway.core.redaction import Redaction
+from gateway.core.redaction import UNQUOTED, Redaction
 from gateway.core.schema import Schema
 from gateway.errors import InvalidOutput
 
@@ -24,7 +24,6 @@ __all__ = ["Items"]
 _encode = msgspec.json.encode
 
 _VALID = ',"valid":true}'
-_UNQUOTED = "does not fit the schema"
 _NOT_JUDGED = [{"path": "", "message": "the item could not be judged"}]
 
 
@@ -45,16 +44,17 @@ class Items:
 
     Args:
         schema: of the value; None where its items are known to be valid.
+        redaction: of what the model writes; None where the items are as they may be shown.
         runs: items that are there already.
 
     Attributes:
         closed: how many items there are.
     """
 
-    def __init__(self, schema: Schema | None, runs: Iterable[_Run] = ()) -> None:
+    def __init__(self, schema: Schema | None, redaction: Redaction | None = None, runs: Iterable[_Run] = ()) -> None:
         """Begin with none, or with those of another one."""
         self._schema = schema
-        self._redaction = None if schema is None else Redaction(schema.shape)
+        self._redaction = redaction
         self._runs = list(runs)
         self.closed = sum(len(run.revs) for run in self._runs)
         self._list: str | None = None  # the outermost list that is open
@@ -97,7 +97,8 @@ class Items:
 
     def places(self) -> "Items":
         """Return where these items are, without them; `recalled` finds them again in a value."""
-        return Items(self._schema, [_Run(run.path, run.first, [], run.revs) for run in self._runs])
+        places = [_Run(run.path, run.first, [], run.revs) for run in self._runs]
+        return Items(self._schema, self._redaction, places)
 
     def recalled(self, value: JsonValue, *, is_valid: bool) -> "Items":
         """Return the items that stand in a value where these were; those that are not there any more are left out.
@@ -108,11 +109,13 @@ class Items:
         """
         runs: list[_Run] = []
         first = 0
+        if self._redaction is not None and self._redaction.is_needed and not is_valid:
+            return Items(None)  # nobody can judge what was hidden
         for path, revs in {run.path: run.revs for run in self._runs}.items():
             values = _list_at(value, path)
             runs.append(_Run(path, first, values, revs[: len(values)]))
             first += len(runs[-1].revs)
-        return Items(None if is_valid else self._schema, runs)
+        return Items(None if is_valid else self._schema, runs=runs)
 
     def _note(self, operation: Operation, rev: int, written: Callable[[str], JsonValue]) -> None:
         kind, pointer, value = operation.kind, operation.pointer, operation.value
@@ -176,7 +179,7 @@ class Items:
         """Return errors as they may be told: a message quotes what came."""
         if self._redaction is None or not self._redaction.is_needed:
             return errors
-        return [{**error, "message": _UNQUOTED} for error in errors]
+        return [{**error, "message": UNQUOTED} for error in errors]
 
 
 def _is_end_of_value(operation: Operation) -> bool:

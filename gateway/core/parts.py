@@ -24,6 +24,8 @@ class Shown(Flag):
     ITEMS = auto()
     TEXT = auto()
     REASONING = auto()
+    PROGRESS = auto()
+    """Which places are complete: grows also where the value does not."""
 
 
 ENCODINGS = {

@@ -10,14 +10,19 @@ from typing import TypeAlias
 
 from gateway.core.pointer import JsonValue, append
 from gateway.core.shape import Shape
+from gateway.errors import InvalidOutput
 
-__all__ = ["MASK", "Redaction", "Transform"]
+__all__ = ["MASK", "UNQUOTED", "Redaction", "Transform", "redacted"]
 
 Transform: TypeAlias = Callable[[str, JsonValue], JsonValue]
 """Given a leaf's pointer and its complete value, returns what is shown instead."""
 
 MASK = "[redacted]"
 """What a string is shown as without a transform; any other leaf is null then."""
+
+
+UNQUOTED = "does not fit the schema"
+"""What is told of an error in a redacted value."""
 
 
 class Redaction:
@@ -68,6 +73,12 @@ class Redaction:
                 ]
             case _:
                 return self.leaf(pointer, value) if is_covered else value
+
+
+def redacted(error: InvalidOutput) -> InvalidOutput:
+    """Return an error that names the same places and quotes nothing of what came."""
+    errors = tuple({"path": fault["path"], "message": UNQUOTED} for fault in error.errors)
+    return InvalidOutput("the answer does not fit the schema; what came is redacted", errors=errors)
 
 
 def _mask(_: str, value: JsonValue) -> JsonValue:

@@ -58,7 +58,12 @@ class MemoryStore(Generic[T]):
             return self._running[id_]
         if id_ in self._ended:
             return self._ended[id_][0]
-        raise NotFound("extraction: expected one that runs or ended lately, got another", param="extraction")
+        raise self.not_found()
+
+    @staticmethod
+    def not_found() -> NotFound:
+        """Return the one answer for what is unknown, expired or somebody else's."""
+        return NotFound("extraction: expected one that runs or ended lately, got another", param="extraction")
 
     def retire(self, id_: str, size_bytes: int, retain_s: float | None = None) -> None:
         """Take note that an extraction ended; its value has that many bytes, and may have a time of its own."""
