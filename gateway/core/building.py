@@ -14,7 +14,7 @@ from gateway.core.lexical import LimitExceeded
 from gateway.core.operations import ADD, APPEND, CLOSE, REPLACE, Operation
 from gateway.core.pointer import JsonValue, escape
 
-__all__ = ["MAX_DEPTH", "Building", "Container", "Repair"]
+__all__ = ["MAX_DEPTH", "MAX_REPAIRS", "Building", "Container", "Repair"]
 
 MAX_DEPTH = 256
 """Containers inside containers; encoders and patch libraries recurse, and stop working at about 500."""

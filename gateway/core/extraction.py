@@ -5,6 +5,8 @@
 3. After `completed` the document's value is the validated model's JSON.
 """
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -12,13 +14,16 @@ from typing import Any
 import msgspec
 
 from gateway.core import messages
+from gateway.core.building import MAX_REPAIRS
 from gateway.core.document import Document
 from gateway.core.growth import Growth
+from gateway.core.lexical import LimitExceeded
 from gateway.core.limits import Limits
 from gateway.core.operations import Operation, difference
-from gateway.core.parser import Parser, Repair
+from gateway.core.parser import ParseError, Parser, Repair
 from gateway.core.pointer import JsonValue
 from gateway.core.replica import digest
+from gateway.core.rewriting import Transcript, matched, rewritten
 from gateway.core.schema import ANY, Schema
 from gateway.errors import GatewayError, Internal, InvalidOutput, OutputTooLarge, ProviderError, Refused
 
@@ -108,12 +113,14 @@ class Ending:
         digest: of the value it ends with.
         operations: the last step, to the validated value.
         error: why it failed.
+        is_rewritten: the text was read once more, as a whole.
     """
 
     state: State
     digest: str
     operations: tuple[Operation, ...] = ()
     error: GatewayError | None = None
+    is_rewritten: bool = False
 
 
 class Extraction:
@@ -143,7 +150,10 @@ class Extraction:
         )
         self._schema = schema
         self._limits = limits
-        self._parser = Parser(lenient=True, max_chars=_WHITESPACE_ALLOWANCE * limits.value_bytes)
+        self._types = schema.shape.types | (set() if schema.wrapper is None else {"object"})
+        self._parser = Parser(lenient=True, types=self._types, max_chars=_WHITESPACE_ALLOWANCE * limits.value_bytes)
+        self._transcript = Transcript()
+        self._fault: ParseError | None = None  # why the text could not be read while it came
         self._growth = Growth(schema.shape, schema.wrapper)
         self._clocks = Clocks(created_s)
         self._counts = _Counts(input_chars=input_chars)
@@ -154,6 +164,11 @@ class Extraction:
     def is_whole(self) -> bool:
         """Whether the model has closed the root."""
         return self._parser.is_closed
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the text may have to be read once more, which takes its time."""
+        return bool(self._parser.repairs) or self._fault is not None
 
     def start(self, now_s: float) -> None:
         """Say that the provider is being called."""
@@ -218,8 +233,9 @@ class Extraction:
         Only reads what `close` has settled, so a large value may be judged in a thread.
         """
         try:
-            final = self._schema.validate(self._written())
-            return Ending(State.COMPLETED, digest(final), tuple(difference(self.document.value, final)))
+            final, is_rewritten = self._final()
+            operations = tuple(difference(self.document.value, final))
+            return Ending(State.COMPLETED, digest(final), operations, is_rewritten=is_rewritten)
         except GatewayError as error:
             return self.ending(State.FAILED, error)
         except ValueError:
@@ -250,9 +266,35 @@ class Extraction:
             return InvalidOutput("expected JSON, got an empty answer")
         try:
             self._publish(self._parser.finish(close=True))
+        except LimitExceeded as error:
+            return error
+        except ParseError as error:
+            self._fault = error
         except GatewayError as error:
             return error
         return State.COMPLETED
+
+    def _final(self) -> tuple[JsonValue, bool]:
+        """Return the validated value, and whether the text had to be read once more for it."""
+        text = self._transcript.since(self._parser.begin) if self.is_doubtful else ""
+        try:
+            if self._parser.ended_in_key and (value := self._first_valid([matched(text, self._types)])) is not None:
+                return value, True
+            if self._fault is not None:
+                raise self._fault
+            return self._schema.validate(self._written()), False
+        except InvalidOutput:
+            if (value := self._first_valid(rewritten(text, self._types))) is None:
+                raise
+            return value, True
+
+    def _first_valid(self, values: Iterable[JsonValue]) -> JsonValue:
+        wrapper = self._schema.wrapper
+        for value in values:
+            inner = value[wrapper] if wrapper is not None and isinstance(value, dict) and wrapper in value else value
+            with suppress(GatewayError):
+                return self._schema.validate(inner)
+        return None
 
     def _written(self) -> JsonValue:
         """Return what the model wrote, without the wrapper it was asked for."""
@@ -269,12 +311,28 @@ class Extraction:
         return [pointer.removeprefix(prefix) for pointer in pointers] or [""]
 
     def _step(self, text: str) -> bool:
+        self._transcript.add(text)
+        if self._fault is not None:
+            return self._wait()
         try:
             operations = self._parser.feed(text)
+        except ParseError as error:
+            operations = self._parser.taken()
+            if not isinstance(error, LimitExceeded):
+                self._fault = error
+                return self._publish(operations) or self._wait()
+            self._publish(operations)
+            raise
         except GatewayError:
             self._publish(self._parser.taken())
             raise
         return self._publish(operations)
+
+    def _wait(self) -> bool:
+        """Go on without growth: the text is read once more when it is whole, unless it becomes too long for that."""
+        if self._fault is not None and not self._transcript.is_kept:
+            raise self._fault
+        return False
 
     def _publish(self, operations: list[Operation]) -> bool:
         limit = self._limits.value_bytes
@@ -291,11 +349,18 @@ class Extraction:
             usage=self._counts.usage(),
             timing=self._clocks.timing(now_s),
             digest=ending.digest,
-            repairs=[_repair(repair) for repair in self._parser.repairs],
+            repairs=self._repairs(ending),
             **fields,
         )
         self.terminal_text = messages.encode(self.terminal)
         self._parser, self._growth = Parser(), Growth(ANY)  # what is retained is the document's value
+        self._transcript = Transcript()
+
+    def _repairs(self, ending: "Ending") -> list[dict[str, JsonValue]]:
+        repairs = [_repair(repair) for repair in self._parser.repairs]
+        if not ending.is_rewritten:
+            return repairs
+        return [*repairs[: MAX_REPAIRS - 1], _repair(Repair("rewritten", self._parser.begin))]
 
     def _move(self, state: State) -> None:
         if state not in _NEXT.get(self.state, frozenset()):
