@@ -23,7 +23,7 @@ from gateway.core.operations import Operation, difference
 from gateway.core.parser import ParseError, Parser, Repair
 from gateway.core.pointer import JsonValue
 from gateway.core.replica import digest
-from gateway.core.rewriting import Transcript, matched, rewritten
+from gateway.core.rewriting import Transcript, reread, rewritten
 from gateway.core.schema import ANY, Schema
 from gateway.errors import GatewayError, Internal, InvalidOutput, OutputTooLarge, ProviderError, Refused
 
@@ -262,7 +262,7 @@ class Extraction:
                 self._terminate(messages.Failed, ending, now_s, error=error)
 
     def _close_open(self) -> GatewayError | State:
-        if not self._parser.offset:
+        if not self._counts.output_chars:
             return InvalidOutput("expected JSON, got an empty answer")
         try:
             self._publish(self._parser.finish(close=True))
@@ -278,7 +278,7 @@ class Extraction:
         """Return the validated value, and whether the text had to be read once more for it."""
         text = self._transcript.since(self._parser.begin) if self.is_doubtful else ""
         try:
-            if self._parser.ended_in_key and (value := self._first_valid([matched(text, self._types)])) is not None:
+            if (value := self._first_valid(reread(text, self._types, self._parser.ended_in))) is not None:
                 return value, True
             if self._fault is not None:
                 raise self._fault

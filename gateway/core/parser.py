@@ -13,7 +13,7 @@
 from collections.abc import Collection
 
 from gateway.core.building import MAX_DEPTH, Building, Repair
-from gateway.core.grammar import END, EXPECTED, KEY_TEXT, NUMBER, START, TEXT, VALUE
+from gateway.core.grammar import ASIDE, END, EXPECTED, NUMBER, START, TEXT, VALUE, State
 from gateway.core.lexical import ParseError, to_number
 from gateway.core.operations import Operation
 from gateway.core.pointer import JsonValue
@@ -36,7 +36,7 @@ class Parser:
 
     Attributes:
         repairs: what was forgiven or unusual so far, in order; the first hundred.
-        ended_in_key: whether the end of the text came inside a key.
+        ended_in: the state in which the end of the text was closed; None where it was not.
     """
 
     def __init__(
@@ -54,7 +54,7 @@ class Parser:
         self._max_chars = max_chars
         self._error: ParseError | OutputTooLarge | None = None
         self.repairs: list[Repair] = self._building.repairs
-        self.ended_in_key = False
+        self.ended_in: State | None = None
 
     @property
     def value(self) -> JsonValue:
@@ -118,6 +118,7 @@ class Parser:
             if self._leniency is not None:
                 self._leniency.finish()
                 self._read("")
+                self.ended_in = ASIDE if self._reading.state is ASIDE else None
                 self._leniency.leave(self._reading)
             if self._reading.state is NUMBER:
                 self._end_number(close)
@@ -156,7 +157,7 @@ class Parser:
         if not close or not (reading.frames or reading.state is TEXT):
             raise ParseError(f"expected {EXPECTED[reading.state]}, got the end of the text", reading.offset)
         self.repairs.append(Repair("closed", reading.offset))
-        self.ended_in_key = reading.state is KEY_TEXT
+        self.ended_in = self.ended_in or reading.state
         if reading.state is TEXT:
             reading.string.cut()
             reading.end_text()

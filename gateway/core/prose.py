@@ -7,9 +7,9 @@
 import re
 
 from gateway.core.grammar import START, VALUE
-from gateway.core.remedies import LOOK_CHARS, WAIT, Remedy, Step
+from gateway.core.remedies import LOOK_CHARS, QUOTES, WAIT, Remedy, Step
 
-__all__ = ["MARK_CHARS", "THINKING", "root_remedy"]
+__all__ = ["BRACKET_TAG", "BRACKET_TAG_END", "MARK_CHARS", "THINKING", "root_remedy"]
 
 MARK_CHARS = 32
 """No mark is longer: of an opening or closing tag, or of a fence with its language."""
@@ -17,21 +17,35 @@ MARK_CHARS = 32
 THINKING = "thinking"
 """The kind of repair, by which the parser knows that what came before cannot be the answer."""
 
+BRACKET_TAG = "THINK]"
+BRACKET_TAG_END = re.compile(r"\[/THINK\]")
+"""The one tag whose first character may be that of an array."""
+
 _TAGS = "think|thinking|thought|thoughts|reasoning|reflection|analysis|scratchpad|seed:think"
 _LANDMARK = re.compile(r"[{\[<`]")
-_OPENING_TAG = re.compile(rf"<({_TAGS})>|\[(THINK)\]|<\|channel\|>\s*(analysis)", re.IGNORECASE)
+_OPENING_TAG = re.compile(rf"<({_TAGS})>|\[(THINK\])|<\|channel\|>\s*(analysis)", re.IGNORECASE)
 _CUT_TAGS = ("[think]", "<|channel|>analysis", *(f"<{name}>" for name in _TAGS.split("|")))
 _HARMONY_END = re.compile(r"<\|(?:end|start|channel)\|>(?:final)?")
 _FENCE = re.compile(r"```+[ \t]*([\w+#.-]*)")
 _FENCE_END = re.compile(r"```")
 _JSON_LANGUAGES = frozenset({"", "json", "json5", "jsonc", "jsonl", "javascript", "js"})
-_NAME = r"""(?:"(?:\\(?:.|\Z)|[^\\"])*(?:"|\Z)|['`“‘„](?:\\(?:.|\Z)|[^\\'`´“”‘’])*(?:['`´“”‘’]|\Z))"""
-_MEMBER = re.compile(
-    rf"""\{{\s*(?:\}}|/[/*]|\#|(?P<quoted>{_NAME})\s*(?P<colon>[:=]?)|[\w$-]+(?:[ ][\w$-]+)*["']?\s*[:=])""", re.DOTALL
+_ASIDE = r"/[/*]|\#|<!--|…|\.\.\."
+_NAME = "|".join(
+    rf"{opening}(?:\\(?:.|\Z)|[^\\{closers[:2]}])*(?:[{closers[:2]}]|\Z)" for opening, closers in QUOTES.items()
 )
-_CUT_MEMBER = re.compile(r"\{\s*(?:/|[\w$-]+(?:[ ][\w$-]*)*[\"']?\s*)?")
-_CUT_ITEM = re.compile(r"\[\s*(?:-|\w+\]?|\])?\s*")
-_ITEM = re.compile(r"\[\s*(?:[\[{\"'“‘]|-?\d|\]|//|/\*|(?:true|false|null|none)\b)", re.IGNORECASE)
+_MEMBER = re.compile(
+    rf"""\{{\s*(?:\}}|,|{_ASIDE}
+    |(?P<quoted>{_NAME})\s*(?P<colon>[:=]|{_ASIDE})?
+    |[\w$-]+(?:[ ][\w$-]+)*["']?\s*(?:[:=]|{_ASIDE}))""",
+    re.DOTALL | re.VERBOSE,
+)
+_CUT_MARKS = frozenset({"", "/", "<", "<!", "<!-"})
+_CUT_MEMBER = re.compile(r"\{\s*(?:/|<!?-?|\.{1,2}|[\w$-]+(?:[ ][\w$-]*)*[\"']?\s*(?:/|<!?-?)?)?")
+_CUT_ITEM = re.compile(r"\[\s*(?:/|<!?-?|[-+.]*\w*\]?)\s*")
+_ITEM = re.compile(
+    rf"\[\s*(?:[\[{{\"'“‘„`´,\]]|[+-]?\.?\d|{_ASIDE}|[+-]?(?:true|false|null|none|undefined|nan|infinity)\b)",
+    re.IGNORECASE,
+)
 _CHECKBOX = re.compile(r"\[ ?\]\s*\w|\[\d+\](?:\(|:|\s*[A-Za-z])")  # of a list of tasks; a footnote's mark
 
 
@@ -69,9 +83,9 @@ def _at(text: str, place: int, openers: str, *, is_over: bool) -> Remedy | None:
 
 
 def _closing(tag: "re.Match[str]") -> "re.Pattern[str]":
-    if tag[3]:
-        return _HARMONY_END
-    return re.compile(re.escape(f"[/{tag[2]}]" if tag[2] else f"</{tag[1]}>"), re.IGNORECASE)
+    if tag[1] is not None:
+        return re.compile(re.escape(f"</{tag[1]}>"), re.IGNORECASE)
+    return BRACKET_TAG_END if tag[2] is not None else _HARMONY_END
 
 
 def _may_become_tag(text: str) -> bool:
@@ -104,6 +118,6 @@ def _opening(text: str, place: int, *, is_over: bool) -> Remedy | None:
         return WAIT if is_short and _CUT_MEMBER.fullmatch(text) else None
     if member["quoted"] is None or member["colon"]:
         return opens
-    if member.end() == len(text):
+    if text[member.end() :] in _CUT_MARKS:
         return WAIT if is_short else opens
     return None

@@ -132,10 +132,14 @@ class Reading:
         self.set(number)
         return position
 
+    def widen_gap(self, blanks: str) -> None:
+        """Leave white space behind."""
+        if self.gap is not None:
+            self.gap = self.gap + blanks if len(self.gap) + len(blanks) <= _GAP_CHARS else None
+
     def mend(self, text: str, position: int, gap: str = "") -> int:
         """Go on leniently where that is asked for; `gap` is the white space before the position."""
-        if self.gap is not None:
-            self.gap = self.gap + gap if len(self.gap) + len(gap) <= _GAP_CHARS else None
+        self.widen_gap(gap)
         if position == len(text):
             return position
         if self.mender is None:

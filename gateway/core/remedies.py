@@ -21,7 +21,7 @@ __all__ = ["LOOK_CHARS", "QUOTES", "Place", "Remedy", "Step", "is_inner_quote", 
 LOOK_CHARS = 256
 """How far ahead is looked; a key or value without quotes may be so long."""
 
-QUOTES = {'"': '"', "'": "'", "“": '”“"', "„": '“”"', "‘": "’‘'", "`": "`´'", "´": "´`'"}
+QUOTES = {'"': '"', "'": "'", "“": '”“"', "„": '“”"', "‘": "’‘'", "`": "`´", "´": "´`"}
 """What may open a string or a key, and what then closes it."""
 
 _WORDS: dict[str, JsonValue] = {"true": True, "false": False, "null": None, "none": None, "undefined": None}
@@ -29,12 +29,13 @@ _LITERALS = frozenset({"true", "false", "null"})
 _NON_FINITE = frozenset({"nan", "-nan", "infinity", "+infinity", "-infinity", "inf", "+inf", "-inf"})
 _BLANK = re.compile(r"[\s\ufeff\u200b]+")
 _BLANKS = re.compile(r"[\s\ufeff\u200b]*")
-_COMMENT = re.compile(r"//|/\*|#")
+_COMMENT = re.compile(r"//|/\*|#|<!--")
 _TOKEN = re.compile(r"[^\s,\[\]{}\"]+")
-_BARE = re.compile(r"[^,\]}\n]+")  # a string without quotes
-_NAME = re.compile(r"[^\s:=,{}\[\]\"'“”‘’`´]+(?: [^\s:=,{}\[\]\"'“”‘’`´]+)*")  # a key without quotes
+_BARE = re.compile(r"(?:(?!\s\")[^,\]}\n])+")  # a string without quotes
+_NAME_CHAR = r"[^\s:=,{}\[\]\"'“”‘’`´/#<]"
+_NAME = re.compile(rf"{_NAME_CHAR}+(?: {_NAME_CHAR}+)*")  # a key without quotes
 _NUMBER = re.compile(
-    r"(?P<sign>[+-]?)(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<whole>\d[\d_]*)?(?:\.(?P<part>[\d_]*))?(?P<power>[eE][+-]?\d*)?)"
+    r"(?P<sign>[+-]?)(?:0[xX](?P<hex>[0-9a-fA-F]*)|(?P<whole>\d[\d_]*)?(?:\.(?P<part>[\d_]*))?(?P<power>[eE][+-]?\d*)?)"
 )
 _CLOSED_BY = {"}": "{", "]": "["}
 
@@ -124,11 +125,13 @@ _ITEMS = {**_QUOTED, ":": Remedy(Step.SKIP, 1, "colon"), ",": _EXTRA_COMMA, "]":
 _MEMBERS = {**_QUOTED, ":": Remedy(Step.SKIP, 1, "colon"), ",": _NO_VALUE, "}": _NO_VALUE, "]": _NO_VALUE}
 _KEYS = {**_QUOTED, ",": _EXTRA_COMMA, "}": _TRAILING_COMMA}
 
-_CUT_MARKS = frozenset({"/", ".", ".."})
+_CUT_MARKS = frozenset({"/", "<", "<!", "<!-", ".", ".."})
+_COMMENT_MARKS = ("#", "//", "/*", "<!--")
 _ASIDES = {
     "#": Remedy(Step.ASIDE, 1, "comment", re.compile(r"\n")),
     "//": Remedy(Step.ASIDE, 2, "comment", re.compile(r"\n")),
     "/*": Remedy(Step.ASIDE, 2, "comment", re.compile(r"\*/")),
+    "<!--": Remedy(Step.ASIDE, 4, "comment", re.compile(r"-->")),
     "...": Remedy(Step.SKIP, 3, "ellipsis"),
     "…": Remedy(Step.SKIP, 1, "ellipsis"),
 }
@@ -152,8 +155,7 @@ def word_remedy(place: Place, word: str) -> Remedy:
         return REFUSE
     if token.end() == len(word) and not place.is_over:
         return WAIT if len(word) < LOOK_CHARS else REFUSE
-    comment = _COMMENT.search(token[0], 1)
-    text = token[0][: comment.start()] if comment else token[0]
+    text = _uncommented(token[0])
     if (known := _known_word(text, is_cut=len(text) == len(word))) is not None:
         return known
     if place.is_fresh or not place.open:
@@ -280,38 +282,54 @@ def _wrong_closer(place: Place, text: str) -> Remedy:
 
 def _is_inner(place: Place, following: str, gap: str) -> bool | None:
     """Tell whether a quote is part of its string, from the text behind it, which is no comma and closes nothing."""
-    if following in {"/", "`", "``"} and not place.is_over:
+    if following in _CUT_MARKS | {"`", "``"} and not place.is_over:
         return None
-    if following[0] in QUOTES or following[0] == "#" or following.startswith(("//", "/*", "```")):
+    if following[0] in QUOTES or following[0] == ":" or following.startswith(_COMMENT_MARKS):
         return False
     if place.is_list:
         return following[0] not in "{[" and _is_no_word(place, following)
-    if following[0] == ":" or "\n" not in gap:
-        return following[0] != ":"
-    is_named = _is_named(place, following)
-    return None if is_named is None else not is_named
+    return _is_no_name(place, following) if "\n" in gap else True
 
 
 def _is_inner_before_comma(place: Place, behind: str) -> bool | None:
     """Tell whether a quote is part of its string, where a comma follows, from the text behind that."""
     blanks = _BLANKS.match(behind)
-    behind = behind[blanks.end() if blanks else 0 :]
-    if not behind:
+    following = behind[blanks.end() if blanks else 0 :]
+    if not following or (following in _CUT_MARKS and not place.is_over):
         return False if place.is_over or len(behind) >= LOOK_CHARS - 1 else None
-    if behind[0] in "}],#/.…" or behind[0] in QUOTES:
+    if following[0] in "}]," or following[0] in QUOTES or following.startswith((*_COMMENT_MARKS, "...", "…")):
         return False
     if place.is_list:
-        return behind[0] not in "{[" and _is_no_word(place, behind)
-    is_named = _is_named(place, behind)
+        return following[0] not in "{[" and _is_no_word(place, following)
+    return _is_no_name(place, following)
+
+
+def _is_no_name(place: Place, text: str) -> bool | None:
+    """Tell whether text begins with no key without quotes; None where more of it is needed."""
+    is_named = _is_named(place, text)
     return None if is_named is None else not is_named
 
 
 def _is_no_word(place: Place, text: str) -> bool | None:
     """Tell whether text begins with neither a number nor a literal; None where more of it is needed."""
+    token = _TOKEN.match(text)
+    if token is None or not _may_be_known(_uncommented(token[0]).lower()):
+        return True
     word = word_remedy(place, text)
     if word.step is Step.WAIT:
         return None
     return word.step is not Step.SET or isinstance(word.argument, str)
+
+
+def _uncommented(token: str) -> str:
+    """Return a token without the comment that begins right behind it."""
+    comment = _COMMENT.search(token, 1)
+    return token[: comment.start()] if comment else token
+
+
+def _may_be_known(token: str) -> bool:
+    """Tell whether a token, or what it becomes, may be a number or a literal."""
+    return token[0] in "0123456789+-." or any(word.startswith(token[:4]) for word in (*_WORDS, *_NON_FINITE))
 
 
 def _is_named(place: Place, text: str) -> bool | None:
@@ -323,7 +341,7 @@ def _is_named(place: Place, text: str) -> bool | None:
     following = text[blanks.end() if blanks else name.end() :][:1]
     if not following and not place.is_over and len(text) < LOOK_CHARS:
         return None
-    return following in {":", "="}
+    return following in {":", "=", "/", "#", "<"}
 
 
 def _undecided(place: Place, text: str) -> Remedy:

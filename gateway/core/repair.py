@@ -26,7 +26,7 @@ from gateway.core.grammar import (
 )
 from gateway.core.lexical import ParseError, skip_whitespace
 from gateway.core.pointer import JsonValue
-from gateway.core.prose import MARK_CHARS, THINKING, root_remedy
+from gateway.core.prose import BRACKET_TAG, BRACKET_TAG_END, MARK_CHARS, THINKING, root_remedy
 from gateway.core.reading import Reading
 from gateway.core.remedies import LOOK_CHARS, Place, Remedy, Step, is_inner_quote, remedy, word_remedy
 
@@ -34,14 +34,14 @@ __all__ = ["Leniency"]
 
 _TOKENS = frozenset({NUMBER, LITERAL})
 
-_BEGINNINGS = {
+_BEGINNINGS = {  # of Python's literals as well
     "object": "{",
     "array": "[",
     "string": '"',
     "number": "-0123456789",
     "integer": "-0123456789",
-    "boolean": "tf",
-    "null": "n",
+    "boolean": "tfTF",
+    "null": "nN",
 }
 
 
@@ -125,7 +125,8 @@ class Leniency:
     def _apply(self, found: Remedy, reading: Reading, text: str, position: int) -> int:
         """Do what a remedy says, list it, and return the position behind what was read with it."""
         if found.kind:
-            reading.building.note(found.kind, reading.offset + position)
+            back = 1 + len(reading.gap or "") if found.step is Step.REOPEN else 0  # to the quote
+            reading.building.note(found.kind, reading.offset + position - back)
         match found.step:
             case Step.WAIT:
                 reading.pending = text[position:]
@@ -133,22 +134,32 @@ class Leniency:
             case Step.REFUSE:
                 raise reading.unexpected(text, position)
             case Step.GIVE_UP:
-                self._give_up(reading, position)
+                self._give_up(reading, text, position)
             case Step.ASIDE:
-                self._until = found.argument
-                self._resume = START if found.kind == THINKING else reading.state
-                reading.state = ASIDE
+                self._skip(reading, found.argument, START if found.kind == THINKING else reading.state)
+            case Step.SKIP:
+                reading.widen_gap(text[position : position + found.chars])
             case step:
                 _CHANGES[step](reading, found.argument, reading.offset + position)
         return position + found.chars
 
-    def _give_up(self, reading: Reading, position: int) -> None:
+    def _give_up(self, reading: Reading, text: str, position: int) -> None:
         """Go on looking for the root value; one of another type would change the type of what is visible."""
-        self._note_words(reading, position)
         if reading.frames:
             self._begins = "{" if isinstance(reading.frames[0].container, dict) else "["
         reading.building.abandon()
         reading.state = PROSE
+        if self._begins == "[" and text.startswith(BRACKET_TAG, position):
+            reading.building.note(THINKING, reading.offset + position)
+            self._skip(reading, BRACKET_TAG_END, START)
+        else:
+            self._note_words(reading, position)
+
+    def _skip(self, reading: Reading, until: "re.Pattern[str]", state: State) -> None:
+        """Go on behind what ends with the pattern, in the state."""
+        self._until, self._resume = until, state
+        reading.gap = None
+        reading.state = ASIDE
 
     def read_around(self, reading: Reading, text: str, position: int) -> int:
         """Read what is not part of the value: before the root, or between two tokens."""
@@ -234,7 +245,6 @@ def _reopen(reading: Reading, _: None, __: int) -> None:
 
 _CHANGES: dict[Step, Callable[[Reading, Any, int], None]] = {
     Step.GO: _go,
-    Step.SKIP: lambda *_: None,
     Step.SET: _set,
     Step.NAME: _name,
     Step.QUOTE: _begin,

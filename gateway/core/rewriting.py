@@ -7,25 +7,30 @@ it says is read strictly, so that depth, numbers and surrogates are what they ar
 import io
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
+from typing import TypeAlias
 
 import json_repair
 
+from gateway.core.grammar import ASIDE, KEY_TEXT, TEXT, State
 from gateway.core.parser import MAX_DEPTH, ParseError, Parser
 from gateway.core.pointer import JsonValue
 from gateway.errors import OutputTooLarge
 
-__all__ = ["Transcript", "matched", "rewritten"]
+__all__ = ["Transcript", "reread", "rewritten"]
 
 MAX_CHARS = 65_536
 """Longer text is not kept."""
 
 _MAX_REPAIRED_CHARS = 8_192
-"""Longer text is not given to `json_repair`: where quotes do not match it is quadratic, 0.6 s for this and 10 for 32 KB;
-what models write takes it 20 ms."""
+"""Longer text is not given to `json_repair`: where quotes do not match it is quadratic, 0.6 s for this and 10 s for
+32 KB. What models write takes it 20 ms."""
 
 _HALF_QUOTED = re.compile(r"""(?<=[{,\s])(?:"([^"'\\]{1,64})'|'([^"'\\]{1,64})")(?=\s*:)""")
 _ARGUMENTS = ("arguments", "parameters")
+
+_Reader: TypeAlias = Callable[[str, Collection[str] | None], JsonValue]
+"""Reads the whole text in its own way; None where that is not for this text."""
 
 
 class Transcript:
@@ -58,25 +63,42 @@ class Transcript:
         return "" if self._text is None else self._text.getvalue()[offset:]
 
 
-def rewritten(text: str, types: Collection[str] | None) -> Iterator[JsonValue]:
-    """Yield what the text may mean, the likeliest first; nothing where it means nothing.
+def reread(text: str, types: Collection[str] | None, ended_in: State | None) -> Iterator[JsonValue]:
+    """Yield what text may mean that was understood, but for what was open at its end.
+
+    That may be a key that opened with one kind of quote and closed with another, a comment without a line's end
+    behind it, or a string without its closing quote: then what came behind was taken for a part of it.
 
     Args:
         text: what a model wrote, whole.
         types: the JSON types that the value may have.
+        ended_in: the state that was closed at the end.
     """
-    for read in (_encoded_twice, matched, _repaired):
+    if ended_in is KEY_TEXT:
+        yield from _meanings(text, types, _matched)
+    elif ended_in is ASIDE or (ended_in is TEXT and text.rstrip().endswith(("}", "]", "`"))):
+        yield from _meanings(text, types, _repaired)
+
+
+def rewritten(text: str, types: Collection[str] | None) -> Iterator[JsonValue]:
+    """Yield what text may mean that was not understood, or not valid, the likeliest first."""
+    for value in _meanings(text, types, _encoded_twice, _matched, _repaired):
+        yield value
+        if (inner := _called(value)) is not None:
+            yield inner
+
+
+def _meanings(text: str, types: Collection[str] | None, *readers: _Reader) -> Iterator[JsonValue]:
+    for read in readers:
         try:
             value = read(text, types)
         except (ParseError, OutputTooLarge):
             continue
         if value is not None:
             yield value
-            if (inner := _called(value)) is not None:
-                yield inner
 
 
-def matched(text: str, types: Collection[str] | None) -> JsonValue:
+def _matched(text: str, types: Collection[str] | None) -> JsonValue:
     """Read text whose keys open with one kind of quote and close with the other; None for other text.
 
     Raises:
