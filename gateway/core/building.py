@@ -93,6 +93,11 @@ class Building:
         if len(self.repairs) < MAX_REPAIRS:
             self.repairs.append(Repair(kind, offset))
 
+    def note_once(self, kind: str, offset: int) -> None:
+        """List a repair unless one of its kind is listed."""
+        if not any(repair.kind == kind for repair in self.repairs):
+            self.note(kind, offset)
+
     def enter(self, offset: int) -> None:
         """Find the pointer of the value that begins here, and whether its key has been here before."""
         if not self.frames:

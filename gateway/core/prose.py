@@ -24,19 +24,24 @@ BRACKET_TAG_END = re.compile(r"\[/THINK\]")
 _TAGS = "think|thinking|thought|thoughts|reasoning|reflection|analysis|scratchpad|seed:think"
 _LANDMARK = re.compile(r"[{\[<`]")
 _OPENING_TAG = re.compile(rf"<({_TAGS})>|\[(THINK\])|<\|channel\|>\s*(analysis)", re.IGNORECASE)
-_CUT_TAGS = ("[think]", "<|channel|>analysis", *(f"<{name}>" for name in _TAGS.split("|")))
+_CUT_TAGS = frozenset(
+    tag[:chars]
+    for tag in ("[think]", "<|channel|>analysis", *(f"<{name}>" for name in _TAGS.split("|")))
+    for chars in range(1, len(tag))
+)
 _HARMONY_END = re.compile(r"<\|(?:end|start|channel)\|>(?:final)?")
 _FENCE = re.compile(r"```+[ \t]*([\w+#.-]*)")
 _FENCE_END = re.compile(r"```")
 _JSON_LANGUAGES = frozenset({"", "json", "json5", "jsonc", "jsonl", "javascript", "js"})
-_ASIDE = r"/[/*]|\#|<!--|…|\.\.\."
+_COMMENT = r"/[/*]|\#|<!--"
+_ASIDE = rf"{_COMMENT}|…|\.\.\."
 _NAME = "|".join(
     rf"{opening}(?:\\(?:.|\Z)|[^\\{closers[:2]}])*(?:[{closers[:2]}]|\Z)" for opening, closers in QUOTES.items()
 )
 _MEMBER = re.compile(
     rf"""\{{\s*(?:\}}|,|{_ASIDE}
-    |(?P<quoted>{_NAME})\s*(?P<colon>[:=]|{_ASIDE})?
-    |[\w$-]+(?:[ ][\w$-]+)*["']?\s*(?:[:=]|{_ASIDE}))""",
+    |(?P<quoted>{_NAME})\s*(?P<colon>[:=]|{_COMMENT})?
+    |[\w$-]+(?:[ ][\w$-]+)*["']?\s*(?:[:=]|{_COMMENT}))""",
     re.DOTALL | re.VERBOSE,
 )
 _CUT_MARKS = frozenset({"", "/", "<", "<!", "<!-"})
@@ -77,7 +82,7 @@ def _at(text: str, place: int, openers: str, *, is_over: bool) -> Remedy | None:
         return Remedy(Step.ASIDE, len(tag[0]), THINKING, _closing(tag))
     if character == "`":
         return _fence(text, place, may_grow=may_grow)
-    if may_grow and character in "<[" and _may_become_tag(text[place:]):
+    if may_grow and text[place:].lower().rstrip() in _CUT_TAGS:
         return WAIT
     return _opening(text, place, is_over=is_over) if character in openers else None
 
@@ -86,11 +91,6 @@ def _closing(tag: "re.Match[str]") -> "re.Pattern[str]":
     if tag[1] is not None:
         return re.compile(re.escape(f"</{tag[1]}>"), re.IGNORECASE)
     return BRACKET_TAG_END if tag[2] is not None else _HARMONY_END
-
-
-def _may_become_tag(text: str) -> bool:
-    text = text.lower().rstrip()
-    return any(tag.startswith(text) for tag in _CUT_TAGS)
 
 
 def _fence(text: str, place: int, *, may_grow: bool) -> Remedy | None:

@@ -16,10 +16,13 @@ from gateway.core.grammar import COLON, COMMA, FIRST_ITEM, FIRST_KEY, KEY, LITER
 from gateway.core.lexical import ParseError, is_number, to_number, without_surrogates
 from gateway.core.pointer import JsonValue
 
-__all__ = ["LOOK_CHARS", "QUOTES", "Place", "Remedy", "Step", "is_inner_quote", "remedy", "word_remedy"]
+__all__ = ["LOOK_CHARS", "QUOTES", "WHITE_SPACE", "Place", "Remedy", "Step", "is_inner_quote", "remedy", "word_remedy"]
 
 LOOK_CHARS = 256
 """How far ahead is looked; a key or value without quotes may be so long."""
+
+WHITE_SPACE = "white_space"
+"""The kind of repair for white space that JSON does not know; listed once."""
 
 QUOTES = {'"': '"', "'": "'", "“": '”“"', "„": '“”"', "‘": "’‘'", "`": "`´", "´": "´`"}
 """What may open a string or a key, and what then closes it."""
@@ -31,6 +34,7 @@ _BLANK = re.compile(r"[\s\ufeff\u200b]+")
 _BLANKS = re.compile(r"[\s\ufeff\u200b]*")
 _COMMENT = re.compile(r"//|/\*|#|<!--")
 _TOKEN = re.compile(r"[^\s,\[\]{}\"]+")
+_LETTERS = re.compile(r"[a-z]+")
 _BARE = re.compile(r"(?:(?!\s\")[^,\]}\n])+")  # a string without quotes
 _NAME_CHAR = r"[^\s:=,{}\[\]\"'“”‘’`´/#<]"
 _NAME = re.compile(rf"{_NAME_CHAR}+(?: {_NAME_CHAR}+)*")  # a key without quotes
@@ -180,7 +184,7 @@ def is_inner_quote(place: Place, text: str, position: int) -> bool | None:
 def _aside(place: Place, text: str) -> Remedy | None:
     """Return the remedy for what stands between the tokens: odd white space, a comment, an ellipsis."""
     if (blank := _BLANK.match(text)) is not None:
-        return Remedy(Step.SKIP, blank.end(), "white_space")
+        return Remedy(Step.SKIP, blank.end(), WHITE_SPACE)
     is_between = place.state in {COLON, COMMA}
     if text in _CUT_MARKS and not place.is_over and not (is_between and text[0] == "."):
         return WAIT
@@ -239,6 +243,8 @@ def _colon_remedy(place: Place, text: str) -> Remedy:
 
 
 def _comma_remedy(place: Place, text: str) -> Remedy:
+    if text in {"`", "``"} and not place.is_over:
+        return WAIT
     if text.startswith("```"):  # the fence around the answer
         return Remedy(Step.CLOSE, 0, "missing_closer", len(place.open))
     if text[0] in _CLOSED_BY:
@@ -313,7 +319,7 @@ def _is_no_name(place: Place, text: str) -> bool | None:
 def _is_no_word(place: Place, text: str) -> bool | None:
     """Tell whether text begins with neither a number nor a literal; None where more of it is needed."""
     token = _TOKEN.match(text)
-    if token is None or not _may_be_known(_uncommented(token[0]).lower()):
+    if token is None or not _may_be_known(token[0].lower()):
         return True
     word = word_remedy(place, text)
     if word.step is Step.WAIT:
@@ -329,7 +335,10 @@ def _uncommented(token: str) -> str:
 
 def _may_be_known(token: str) -> bool:
     """Tell whether a token, or what it becomes, may be a number or a literal."""
-    return token[0] in "0123456789+-." or any(word.startswith(token[:4]) for word in (*_WORDS, *_NON_FINITE))
+    if token[0] in "0123456789+-.":
+        return True
+    letters = _LETTERS.match(token)
+    return letters is not None and any(word.startswith(letters[0]) for word in (*_WORDS, *_NON_FINITE))
 
 
 def _is_named(place: Place, text: str) -> bool | None:

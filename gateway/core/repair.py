@@ -28,7 +28,7 @@ from gateway.core.lexical import ParseError, skip_whitespace
 from gateway.core.pointer import JsonValue
 from gateway.core.prose import BRACKET_TAG, BRACKET_TAG_END, MARK_CHARS, THINKING, root_remedy
 from gateway.core.reading import Reading
-from gateway.core.remedies import LOOK_CHARS, Place, Remedy, Step, is_inner_quote, remedy, word_remedy
+from gateway.core.remedies import LOOK_CHARS, WHITE_SPACE, Place, Remedy, Step, is_inner_quote, remedy, word_remedy
 
 __all__ = ["Leniency"]
 
@@ -73,12 +73,13 @@ class Leniency:
         """Come out of what is skipped, at the end of the text."""
         if reading.state is ASIDE:
             reading.state = self._resume
+            if self._resume is START:
+                self.begin = reading.offset
 
     def mend(self, reading: Reading, text: str, position: int) -> int:
         """Go on at text that was not expected."""
         if reading.state is END:
-            if not (reading.building.repairs and reading.building.repairs[-1].kind == "trailing_text"):
-                reading.building.note("trailing_text", reading.offset + position)
+            reading.building.note_once("trailing_text", reading.offset + position)
             return len(text)
         return self._apply(remedy(self._place(reading), text, position), reading, text, position)
 
@@ -116,7 +117,7 @@ class Leniency:
         is_text = reading.state is not COMMA or isinstance(reading.building.last(), str)
         return Place(
             state=reading.state,
-            open="".join("{" if isinstance(frame.container, dict) else "[" for frame in frames),
+            open="".join(["{" if type(frame.container) is dict else "[" for frame in frames]),
             is_fresh=len(frames) == 1 and not frames[0].container and _is_early(reading),
             gap=reading.gap if is_text else None,
             is_over=self._is_over,
@@ -124,7 +125,9 @@ class Leniency:
 
     def _apply(self, found: Remedy, reading: Reading, text: str, position: int) -> int:
         """Do what a remedy says, list it, and return the position behind what was read with it."""
-        if found.kind:
+        if found.kind == WHITE_SPACE:
+            reading.building.note_once(found.kind, reading.offset + position)
+        elif found.kind:
             back = 1 + len(reading.gap or "") if found.step is Step.REOPEN else 0  # to the quote
             reading.building.note(found.kind, reading.offset + position - back)
         match found.step:
@@ -153,7 +156,7 @@ class Leniency:
             reading.building.note(THINKING, reading.offset + position)
             self._skip(reading, BRACKET_TAG_END, START)
         else:
-            self._note_words(reading, position)
+            reading.building.note_once("leading_text", reading.offset + position)
 
     def _skip(self, reading: Reading, until: "re.Pattern[str]", state: State) -> None:
         """Go on behind what ends with the pattern, in the state."""
@@ -176,7 +179,7 @@ class Leniency:
         found = root_remedy(text, position, self._begins, is_over=self._is_over)
         words = text[position : position + found.chars].lstrip()
         if words and found.kind != THINKING:
-            self._note_words(reading, position + found.chars - len(words))
+            reading.building.note_once("leading_text", reading.offset + position + found.chars - len(words))
         return self._apply(found, reading, text, position)
 
     def _read_aside(self, reading: Reading, text: str, position: int) -> int:
@@ -188,11 +191,6 @@ class Leniency:
         if self._resume is START:
             self.begin = reading.offset + match.end()
         return match.end()
-
-    def _note_words(self, reading: Reading, position: int) -> None:
-        """List once that other text stands before the root value."""
-        if not any(repair.kind == "leading_text" for repair in reading.building.repairs):
-            reading.building.note("leading_text", reading.offset + position)
 
 
 def _is_early(reading: Reading) -> bool:
