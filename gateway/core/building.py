@@ -14,7 +14,7 @@ from gateway.core.lexical import LimitExceeded
 from gateway.core.operations import ADD, APPEND, CLOSE, REPLACE, Operation
 from gateway.core.pointer import JsonValue, escape
 
-__all__ = ["MAX_DEPTH", "MAX_REPAIRS", "Building", "Container", "Repair"]
+__all__ = ["MAX_DEPTH", "MAX_REPAIRS", "REPAIR_KINDS", "Building", "Container", "Repair"]
 
 MAX_DEPTH = 256
 """Containers inside containers; encoders and patch libraries recurse, and stop working at about 500."""
@@ -24,6 +24,15 @@ MAX_POINTER_CHARS = 4_096
 
 MAX_REPAIRS = 100
 """How many are listed, the first ones: a model that repeats a key for ever says nothing new."""
+
+REPAIR_KINDS = (
+    *("leading_text", "thinking", "trailing_text", "closed", "duplicate_key"),
+    *("trailing_comma", "extra_comma", "missing_comma", "colon", "missing_colon", "missing_value"),
+    *("missing_closer", "wrong_closer", "extra_closer", "comment", "ellipsis", "white_space"),
+    *("quotes", "inner_quote", "unquoted_key", "unquoted_value", "control_character", "escape"),
+    *("literal", "non_finite", "number", "rewritten"),
+)
+"""Everything that is forgiven, or unusual, by the name it is listed under (PROTOCOL.md §4, "Lenient reading")."""
 
 Container: TypeAlias = dict[str, JsonValue] | list[JsonValue]
 

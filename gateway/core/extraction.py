@@ -23,7 +23,7 @@ from gateway.core.operations import Operation, difference
 from gateway.core.parser import ParseError, Parser, Repair
 from gateway.core.pointer import JsonValue
 from gateway.core.replica import digest
-from gateway.core.rewriting import Transcript, reread, rewritten
+from gateway.core.rewriting import MAX_CHARS, reread, rewritten
 from gateway.core.schema import ANY, Schema
 from gateway.errors import GatewayError, Internal, InvalidOutput, OutputTooLarge, ProviderError, Refused
 
@@ -152,7 +152,7 @@ class Extraction:
         self._limits = limits
         self._types = schema.shape.types | (set() if schema.wrapper is None else {"object"})
         self._parser = Parser(lenient=True, types=self._types, max_chars=_WHITESPACE_ALLOWANCE * limits.value_bytes)
-        self._transcript = Transcript()
+        self._texts: list[str] = []  # what came so far, as long as it may be read once more
         self._fault: ParseError | None = None  # why the text could not be read while it came
         self._growth = Growth(schema.shape, schema.wrapper)
         self._clocks = Clocks(created_s)
@@ -276,7 +276,7 @@ class Extraction:
 
     def _final(self) -> tuple[JsonValue, bool]:
         """Return the validated value, and whether the text had to be read once more for it."""
-        text = self._transcript.since(self._parser.begin) if self.is_doubtful else ""
+        text = "".join(self._texts)[self._parser.begin :] if self.is_doubtful else ""
         try:
             if (value := self._first_valid(reread(text, self._types, self._parser.ended_in))) is not None:
                 return value, True
@@ -311,7 +311,10 @@ class Extraction:
         return [pointer.removeprefix(prefix) for pointer in pointers] or [""]
 
     def _step(self, text: str) -> bool:
-        self._transcript.add(text)
+        if self._counts.output_chars <= MAX_CHARS:
+            self._texts.append(text)
+        elif self._texts:
+            self._texts.clear()
         if self._fault is not None:
             return self._wait()
         try:
@@ -330,7 +333,7 @@ class Extraction:
 
     def _wait(self) -> bool:
         """Go on without growth: the text is read once more when it is whole, unless it becomes too long for that."""
-        if self._fault is not None and not self._transcript.is_kept:
+        if self._fault is not None and self._counts.output_chars > MAX_CHARS:
             raise self._fault
         return False
 
@@ -354,7 +357,7 @@ class Extraction:
         )
         self.terminal_text = messages.encode(self.terminal)
         self._parser, self._growth = Parser(), Growth(ANY)  # what is retained is the document's value
-        self._transcript = Transcript()
+        self._texts.clear()
 
     def _repairs(self, ending: "Ending") -> list[dict[str, JsonValue]]:
         repairs = [_repair(repair) for repair in self._parser.repairs]

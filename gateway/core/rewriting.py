@@ -4,7 +4,6 @@ Only `json_repair` knows more about text that is not JSON than `gateway.core.rep
 it says is read strictly, so that depth, numbers and surrogates are what they are everywhere.
 """
 
-import io
 import json
 import re
 from collections.abc import Callable, Collection, Iterator
@@ -17,10 +16,10 @@ from gateway.core.parser import MAX_DEPTH, ParseError, Parser
 from gateway.core.pointer import JsonValue
 from gateway.errors import OutputTooLarge
 
-__all__ = ["Transcript", "reread", "rewritten"]
+__all__ = ["MAX_CHARS", "reread", "rewritten"]
 
 MAX_CHARS = 65_536
-"""Longer text is not kept."""
+"""Longer text is not to be kept for this."""
 
 _MAX_REPAIRED_CHARS = 8_192
 """Longer text is not given to `json_repair`: where quotes do not match it is quadratic, 0.6 s for this and 10 s for
@@ -31,36 +30,6 @@ _ARGUMENTS = ("arguments", "parameters")
 
 _Reader: TypeAlias = Callable[[str, Collection[str] | None], JsonValue]
 """Reads the whole text in its own way; None where that is not for this text."""
-
-
-class Transcript:
-    """The text of one attempt, kept as long as it may be read once more."""
-
-    __slots__ = ("_chars", "_text")
-
-    def __init__(self) -> None:
-        """Begin with no text."""
-        self._text: io.StringIO | None = io.StringIO()
-        self._chars = 0
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether the text is still there."""
-        return self._text is not None
-
-    def add(self, text: str) -> None:
-        """Take the next piece."""
-        if self._text is None:
-            return
-        self._chars += len(text)
-        if self._chars > MAX_CHARS:
-            self._text = None
-        else:
-            self._text.write(text)
-
-    def since(self, offset: int) -> str:
-        """Return the text from an offset on; nothing where it was too long."""
-        return "" if self._text is None else self._text.getvalue()[offset:]
 
 
 def reread(text: str, types: Collection[str] | None, ended_in: State | None) -> Iterator[JsonValue]:

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gateway.core.building import REPAIR_KINDS
 from gateway.core.operations import ADD, APPEND, CLOSE, REPLACE, Operation, fold
 from gateway.core.parser import ParseError, Parser
 from gateway.core.remedies import LOOK_CHARS
@@ -174,7 +175,21 @@ def test_what_is_not_decided(text: str, offset: int) -> None:
         assert refusal(lambda pieces=pieces: read(pieces)).offset == offset  # type: ignore[misc]
 
 
-@given(dirty_texts().flatmap(lambda dirty: st.tuples(cut_texts(st.just(dirty[0])), st.just(dirty[1]))))
+def test_each_kind_is_shown() -> None:
+    """What is forgiven is listed under a documented name, and each name has its case."""
+    mended = {kind for _, _, repairs in MENDED.values() for kind, _ in repairs}
+    shown = mended | {kind for _, _, _, repairs in ROOTS.values() for kind, _ in repairs}
+    assert shown | {"duplicate_key", "rewritten"} == set(REPAIR_KINDS)
+
+
+@st.composite
+def cut_dirty_texts(draw: st.DrawFn) -> tuple[list[str], Any]:
+    """Make such a text in pieces, with what it means."""
+    text, meant = draw(dirty_texts())
+    return draw(cut_texts(st.just(text))), meant
+
+
+@given(cut_dirty_texts())
 def test_faults_do_not_change_the_value(dirty: tuple[list[str], Any]) -> None:
     """Whatever the faults, the text around, and the cuts: the value is what was meant."""
     pieces, meant = dirty
@@ -182,9 +197,10 @@ def test_faults_do_not_change_the_value(dirty: tuple[list[str], Any]) -> None:
     assert canonical(value) == canonical(loaded(json.dumps(meant)))
 
 
-@given(cut_texts(dirty_texts().map(lambda dirty: dirty[0])))
-def test_only_what_is_complete_or_a_growing_string_is_seen(pieces: list[str]) -> None:
+@given(cut_dirty_texts())
+def test_only_what_is_complete_or_a_growing_string_is_seen(dirty: tuple[list[str], Any]) -> None:
     """From piece to piece the value only grows at its open end; the operations so far give it."""
+    pieces = dirty[0]
     parser, seen, naive, patched = Parser(lenient=True, types=CONTAINERS), None, None, None
     for operations in chain(map(parser.feed, pieces), (parser.finish(close=True) for _ in range(1))):
         naive = applied(naive, operations)

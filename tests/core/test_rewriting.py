@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.grammar import ASIDE, KEY_TEXT, TEXT, VALUE, State
-from gateway.core.rewriting import MAX_CHARS, Transcript, reread, rewritten
+from gateway.core.rewriting import reread, rewritten
 
 OBJECT = {"object"}
 
@@ -53,14 +53,3 @@ def test_any_text(text: str) -> None:
     """Nothing makes it raise, and what it says can be encoded."""
     for value in rewritten(text, OBJECT):
         repr(value).encode()
-
-
-def test_a_transcript_is_bounded() -> None:
-    """Text that is too long to be read once more is not kept."""
-    transcript = Transcript()
-    for _ in range(MAX_CHARS // 8):
-        transcript.add("text and")
-    assert (transcript.is_kept, len(transcript.since(16))) == (True, MAX_CHARS - 16)
-    transcript.add("x")
-    transcript.add("y")
-    assert (transcript.is_kept, transcript.since(0)) == (False, "")
