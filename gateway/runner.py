@@ -255,7 +255,8 @@ class Run:
         is_large = extraction.document.value_bytes > _THREAD_BYTES and value is not None
         match outcome:
             case State.COMPLETED:
-                return await asyncio.to_thread(extraction.judge) if is_large else extraction.judge()
+                is_slow = is_large or extraction.is_doubtful
+                return await asyncio.to_thread(extraction.judge) if is_slow else extraction.judge()
             case State():
                 state, error = outcome, None
             case _:

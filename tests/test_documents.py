@@ -21,6 +21,7 @@ from starlette.applications import Starlette
 
 from gateway.cli import _parser
 from gateway.core import frames, messages
+from gateway.core.building import REPAIR_KINDS
 from gateway.core.document import Document, Encoding, View
 from gateway.core.extraction import Extraction
 from gateway.core.limits import Limits
@@ -144,6 +145,11 @@ def test_each_error_is_listed_with_its_retryability_and_status() -> None:
     told = {row["code"]: (row["retryable"], int(row["HTTP status"])) for row in rows(SECTIONS["9. Error codes"])}
 
     assert told == {code: ("yes" if error.retryable else "no", error.http_status) for code, error in ERRORS.items()}
+
+
+def test_each_kind_of_repair_is_listed() -> None:
+    """The table of what is forgiven and the kinds there are."""
+    assert [row["kind"] for row in rows(SECTIONS["Lenient reading"])] == list(REPAIR_KINDS)
 
 
 def test_each_close_code_is_listed() -> None:

@@ -337,12 +337,27 @@ async def test_nesting_without_end() -> None:
     assert error_of(await written('{"a":', *["["] * 300)) == "invalid_output"
 
 
-@pytest.mark.parametrize("text", ['{"a": ' + "9" * 1_000_000, '{"a": 1e400}', '{"a": -1e400}', '{"a": NaN}'])
+@pytest.mark.parametrize("text", ['{"a": ' + "9" * 1_000_000, '{"a": 1e400}', '{"a": -1e400}'])
 async def test_numbers_that_no_double_holds(text: str) -> None:
     """They are invalid output, whole or in pieces."""
     assert error_of(await written(text)) == "invalid_output"
     if len(text) < 100:
         assert error_of(await written(*text)) == "invalid_output"
+
+
+async def test_what_is_no_number() -> None:
+    """JSON has no NaN and no infinity: they are null, and listed."""
+    watch = await written('{"a": NaN, "b": [-Infi', "nity]}")
+    assert watch.value == {"a": None, "b": [None]}
+    assert [repair["kind"] for repair in (watch.terminal or {})["repairs"]] == ["non_finite", "non_finite"]
+
+
+async def test_text_that_is_slow_to_mend() -> None:
+    """What a repair of the whole text would take seconds for is not tried."""
+    text = '[{"a":' * 120 + "1" + ", 1}]" * 12_000
+    begin_s = time.process_time()
+    assert error_of(await written(text)) == "invalid_output"
+    assert time.process_time() - begin_s < 5
 
 
 async def test_integers_beyond_64_bits() -> None:

@@ -166,7 +166,8 @@ async def test_a_large_answer_that_is_cancelled() -> None:
         ([ProviderRateLimited("wait", retry_after_ms=5)], "provider_rate_limited"),
         (['{"a": ', ProviderError("gone")], "provider_error"),
         (['{"a": '], "provider_error"),
-        (['{"a": ', "nothing"], "invalid_output"),
+        (['{"a": ', "nothing"], "provider_error"),
+        (["nothing", Finish("stop")], "invalid_output"),
         (['{"a": 5}', Finish("stop")], "invalid_output"),
         ([Finish("content_filter")], "refused"),
     ],
@@ -356,7 +357,7 @@ def in_turn(*answers: list[Step]) -> ScriptedProvider:
 
 async def test_asking_again_until_it_is_valid() -> None:
     """The chat goes on, each attempt has an epoch of its own, and the slot is held once for all."""
-    run, provider = new_run(retries=5), in_turn(WRONG, ['{"a": ', "no"], WHOLE)
+    run, provider = new_run(retries=5), in_turn(WRONG, ['{"a": [', "no", Finish("stop")], WHOLE)
     audience = await executed(run, provider, new_slots(0))
     terminal: Any = run.extraction.terminal
     assert (run.extraction.state, terminal.epoch, terminal.attempts) == (State.COMPLETED, "e3", 3)

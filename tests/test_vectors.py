@@ -38,7 +38,7 @@ class Reading:
         if self.schema is not None and vector.get("many"):
             self.schema = self.schema.many()
         shape, wrapper = (ANY, None) if self.schema is None else (self.schema.shape, self.schema.wrapper)
-        self.parser = Parser(lenient=True)
+        self.parser = Parser(lenient="error" not in vector)
         self.growth = Growth(shape, wrapper)
         self.document = Document("e1", shape.placeholder())
 

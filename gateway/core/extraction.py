@@ -6,6 +6,8 @@
 4. Every attempt has a document of its own, under an epoch that was never used; the terminal belongs to the last one.
 """
 
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -13,16 +15,19 @@ from typing import Any
 import msgspec
 
 from gateway.core import messages
+from gateway.core.building import MAX_REPAIRS
 from gateway.core.document import Document
 from gateway.core.growth import Growth
 from gateway.core.items import Items
+from gateway.core.lexical import LimitExceeded
 from gateway.core.limits import Limits
 from gateway.core.operations import Operation, difference
-from gateway.core.parser import Parser, Repair
+from gateway.core.parser import ParseError, Parser, Repair
 from gateway.core.pointer import JsonValue, resolve
 from gateway.core.reask import Answer, ChatMessage, errors_of, follow_up
 from gateway.core.redaction import Redaction, Transform, redacted
 from gateway.core.replica import digest
+from gateway.core.rewriting import MAX_CHARS, reread, rewritten
 from gateway.core.schema import ANY, Schema
 from gateway.core.tally import Clocks, Counts
 from gateway.core.transcript import Transcript
@@ -35,6 +40,9 @@ _STEP_CHARS = 4_096
 
 _WHITESPACE_ALLOWANCE = 4
 """Text may be so many times longer than the largest value: some models indent, some never stop writing spaces."""
+
+
+_FENCE = "```"
 
 
 class State(StrEnum):
@@ -68,12 +76,14 @@ class Ending:
         digest: of the value it ends with.
         operations: the last step, to the validated value.
         error: why it failed.
+        is_rewritten: the text was read once more, as a whole.
     """
 
     state: State
     digest: str
     operations: tuple[Operation, ...] = ()
     error: GatewayError | None = None
+    is_rewritten: bool = False
 
 
 class Extraction:
@@ -143,7 +153,10 @@ class Extraction:
         self.items = Items(schema, self._redaction)
         self.written_chars = 0
         self._lacks_items = False  # they were dropped
-        self._parser = Parser(lenient=True, max_chars=most_chars)
+        self._types = schema.shape.types | (set() if schema.wrapper is None else {"object"})
+        self._parser = Parser(lenient=True, types=self._types, max_chars=most_chars)
+        self._texts: list[str] = []  # what came so far, as long as it may be read once more
+        self._fault: ParseError | None = None  # why the text could not be read while it came
         self._growth = Growth(schema.shape, schema.wrapper, self._redaction)
         self._answer = Answer()
         self._is_refused = False
@@ -177,6 +190,11 @@ class Extraction:
     def timing(self, now_s: float) -> messages.Timing:
         """Return the times so far."""
         return self._clocks.timing(now_s)
+
+    @property
+    def is_doubtful(self) -> bool:
+        """Whether the text may have to be read once more, which takes its time."""
+        return bool(self._parser.repairs) or self._fault is not None
 
     def start(self, now_s: float) -> None:
         """Say that the provider is being called."""
@@ -268,7 +286,7 @@ class Extraction:
             `COMPLETED` where the answer is whole and is to be judged, `INCOMPLETE`, or why it failed.
         """
         if self._parser.is_closed:
-            return State.COMPLETED
+            return State.INCOMPLETE if self._is_cut_in_fence else State.COMPLETED
         if self._is_refused:
             return Refused("the model refused to answer")
         match self._finish:
@@ -287,9 +305,10 @@ class Extraction:
         Only reads what `close` has settled, so a large value may be judged in a thread.
         """
         try:
-            validated = self._schema.validate(self._written())
+            validated, is_rewritten = self._final()
             final = self._redaction.value(self._schema.shape, "", validated)
-            return Ending(State.COMPLETED, digest(final), tuple(difference(self.document.value, final)))
+            operations = tuple(difference(self.document.value, final))
+            return Ending(State.COMPLETED, digest(final), operations, is_rewritten=is_rewritten)
         except GatewayError as error:
             return self.ending(State.FAILED, error)
         except ValueError:
@@ -321,14 +340,48 @@ class Extraction:
         """Return an error as it may be told: that of an answer quotes the answer, which may not be shown."""
         return redacted(error) if self._redaction.is_needed and isinstance(error, InvalidOutput) else error
 
+    @property
+    def _is_cut_in_fence(self) -> bool:
+        """Whether the answer was cut off inside the fence that it stands in: more of it was to come."""
+        if self._finish not in {"length", "budget"} or not self._texts:
+            return False
+        text, begin = "".join(self._texts), self._parser.begin
+        return text.count(_FENCE, 0, begin) % 2 == 1 and _FENCE not in text[begin:]
+
     def _close_open(self) -> GatewayError | State:
-        if not self._parser.offset:
+        if not self.written_chars:
             return InvalidOutput("expected JSON, got an empty answer")
         try:
             self._publish(self._parser.finish(close=True))
+        except LimitExceeded as error:
+            return error
+        except ParseError as error:
+            self._fault = error
         except GatewayError as error:
             return error
         return State.COMPLETED
+
+    def _final(self) -> tuple[JsonValue, bool]:
+        """Return the validated value, and whether the text had to be read once more for it."""
+        text = "".join(self._texts)[self._parser.begin :] if self.is_doubtful else ""
+        try:
+            if (value := self._first_valid(reread(text, self._types, self._parser.ended_in))) is not None:
+                return value, True
+            if self._fault is not None:
+                raise self._fault
+            return self._schema.validate(self._written()), False
+        except InvalidOutput:
+            if (value := self._first_valid(rewritten(text, self._types))) is None:
+                raise
+            return value, True
+
+    def _first_valid(self, values: Iterable[JsonValue]) -> JsonValue:
+        wrapper = self._schema.wrapper
+        for value in values:
+            inner = value[wrapper] if wrapper is not None and isinstance(value, dict) and wrapper in value else value
+            with suppress(GatewayError):
+                return self._schema.validate(inner)
+        return None
 
     def _written(self) -> JsonValue:
         """Return what the model wrote, without the wrapper it was asked for."""
@@ -350,12 +403,31 @@ class Extraction:
         return [pointer.removeprefix(prefix) for pointer in pointers] or [""]
 
     def _step(self, text: str) -> bool:
+        if self.written_chars <= MAX_CHARS:
+            self._texts.append(text)
+        elif self._texts:
+            self._texts.clear()
+        if self._fault is not None:
+            return self._wait()
         try:
             operations = self._parser.feed(text)
+        except ParseError as error:
+            operations = self._parser.taken()
+            if not isinstance(error, LimitExceeded):
+                self._fault = error
+                return self._publish(operations) or self._wait()
+            self._publish(operations)
+            raise
         except GatewayError:
             self._publish(self._parser.taken())
             raise
         return self._publish(operations)
+
+    def _wait(self) -> bool:
+        """Go on without growth: the text is read once more when it is whole, unless it becomes too long for that."""
+        if self._fault is not None and self.written_chars > MAX_CHARS:
+            raise self._fault
+        return False
 
     def _publish(self, operations: list[Operation]) -> bool:
         limit = self._limits.value_bytes
@@ -373,11 +445,18 @@ class Extraction:
             usage=self._counts.usage(),
             timing=self._clocks.timing(now_s),
             digest=ending.digest,
-            repairs=[_repair(repair) for repair in self._parser.repairs],
+            repairs=self._repairs(ending),
             **fields,
         )
         self.terminal_text = messages.encode(self.terminal)
         self._parser, self._growth, self._answer = Parser(), Growth(ANY), Answer()  # the value is what is retained
+        self._texts.clear()
+
+    def _repairs(self, ending: "Ending") -> list[dict[str, JsonValue]]:
+        repairs = [_repair(repair) for repair in self._parser.repairs]
+        if not ending.is_rewritten:
+            return repairs
+        return [*repairs[: MAX_REPAIRS - 1], _repair(Repair("rewritten", self._parser.begin))]
 
     def _move(self, state: State) -> None:
         if state not in _NEXT.get(self.state, frozenset()):

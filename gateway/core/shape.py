@@ -119,6 +119,11 @@ class Shape:
         return _Schema(root).shape(candidates_of(root, schema), declared_default(root, schema))
 
     @property
+    def types(self) -> frozenset[str]:
+        """The JSON types that are permitted here."""
+        return types_of(self.candidates)
+
+    @property
     def is_object(self) -> bool:
         """Whether an object, and nothing else, is permitted here, without a choice between several."""
         return len(self.candidates) == 1 and types_of(self.candidates) == {"object"}

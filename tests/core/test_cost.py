@@ -3,6 +3,7 @@
 import json
 import tracemalloc
 from collections import Counter
+from contextlib import suppress
 from itertools import pairwise
 
 import jsonpatch
@@ -10,6 +11,7 @@ import pytest
 
 from gateway.core.extraction import Extraction
 from gateway.core.limits import Limits
+from gateway.core.parser import ParseError, Parser
 from gateway.core.schema import Schema
 from gateway.errors import OutputTooLarge
 from tests.core.oracles import counted
@@ -113,6 +115,59 @@ def test_a_long_string_grows_in_constant_steps() -> None:
     assert len(packing) <= 2
     assert max(packing) < 20
     assert extraction.document.value == {"rows": [{"title": "some text" * 1_000, "kind": None, "more": None}]}
+
+
+def dirty_deltas_of(rows: int) -> list[str]:
+    """Return such a table with a fault in every place, cut like the clean one."""
+    row = (
+        '{title: \'it\'s "so"\' /* , */ name = “Ada”, "about": "a "b" c\\x41\n" '
+        "'scores': [+1, .5,, None True,] kind: new},\n"
+    )
+    places = [len(row) * count // 20 for count in range(21)]
+    return ["```json\n{'rows':[", *[row[begin:end] for begin, end in pairwise(places)] * rows]
+
+
+def test_lenient_reading_costs_the_new_text() -> None:
+    """However much was forgiven before: the same deltas make the same calls."""
+    begun().feed("".join(dirty_deltas_of(1)), 11.0)
+    extraction, (opening, *deltas) = begun(), dirty_deltas_of(100)
+    extraction.feed(opening, 11.0)
+    tenths: list[Counter[str]] = []
+    for tenth in range(10):
+        with counted() as calls:
+            for delta in deltas[tenth * 200 : (tenth + 1) * 200]:
+                extraction.feed(delta, 11.0)
+        tenths.append(calls)
+    assert len(extraction.document.value["rows"]) == 100  # type: ignore[index, arg-type, call-overload]
+    assert tenths[2] == tenths[-1]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "so " + "{a" * 4_000,
+        "so " + ("{" + "a" * 200) * 40,
+        'so {"' + "a" * 8_000,
+        "so " + "<" * 8_000,
+        "<think>" + "</thin" * 1_300,
+        '{"a": "x"y" ' + " " * 8_000,
+        '["x"y ' + ('" ' + " " * 62 + "z") * 120,
+        "[" + ("abc " * 60 + ", ") * 33,
+        "[" + '{"a":[1}, ' * 800,
+        "[" * 250 + "True, " * 1_300,
+    ],
+)
+def test_what_is_looked_at_again_is_bounded(text: str) -> None:
+    """In single characters, hostile text makes no more calls for its second half than for its first."""
+    parser, half = Parser(lenient=True), len(text) // 2
+    counts = []
+    for part in (text[:half], text[half:]):
+        with counted() as calls, suppress(ParseError):
+            for character in part:
+                parser.feed(character)
+        counts.append(calls.total())
+    assert counts[1] <= counts[0] * 1.1 + 1_000
+    assert sum(counts) < len(text) * 60
 
 
 def test_a_delta_that_opens_very_much_stops_at_the_limit() -> None:

@@ -204,6 +204,61 @@ def test_text_around_the_answer() -> None:
     assert terminal.repairs == [{"kind": "trailing_text", "offset": len(WHOLE) + 1}]
 
 
+@pytest.mark.parametrize(
+    ("text", "kinds"),
+    [
+        (f"Here it is:\n```json\n{WHOLE}\n```", ["leading_text", "trailing_text"]),
+        (f"<think>{{}}</think>{WHOLE}", ["thinking"]),
+        (WHOLE.replace('"', "'"), ["quotes"] * 7),
+        (json.dumps(WHOLE), ["leading_text", "rewritten"]),
+        ('{"name":"A","price":2.5,"tags":["x"],"kind":"new"', ["closed"]),
+        (WHOLE.replace('"kind":"new"', "\"kind':'new'"), ["closed", "rewritten"]),
+        ('{"name":"A" "price":2.5 "tags":["x"] stray "kind":"new"}', ["missing_comma", "missing_comma", "rewritten"]),
+    ],
+)
+def test_text_that_is_not_quite_json(text: str, kinds: list[str]) -> None:
+    """It gives the same value as clean text, whole or in pieces, and the terminal lists what was forgiven."""
+    for pieces in ([text], list(text)):
+        extraction = begun()
+        terminal = ended(extraction, pieces, "stop")
+        assert isinstance(terminal, Completed)
+        assert extraction.document.value == json.loads(WHOLE)
+        assert [repair["kind"] for repair in terminal.repairs] == kinds
+
+
+def test_what_could_not_be_read_comes_with_the_last_step() -> None:
+    """What was visible before the fault stays until then; the rest is one revision, marked as the last."""
+    extraction = begun()
+    seen = [extraction.feed(piece, 11.0) for piece in ('{"name":"A"', " : ?, ", '"price":2.5}')]
+    assert (seen, extraction.document.value["name"]) == ([True, False, False], "A")  # type: ignore[index, call-overload]
+    rev = extraction.document.rev
+    assert isinstance(ended(extraction, [], "stop"), Completed)
+    assert (extraction.document.rev, extraction.document.final_rev) == (rev + 1, rev + 1)
+    assert extraction.document.value["price"] == 2.5  # type: ignore[index, call-overload]
+
+
+@pytest.mark.parametrize(("finish", "kind"), [("length", Incomplete), ("stop", Failed), (None, Failed)])
+def test_what_cannot_be_read_at_all(finish: str | None, kind: type[Terminal]) -> None:
+    """It ends as the provider says; what is said of it is why reading it failed."""
+    terminal = ended(begun(), ['{"price": 1:', "2, and more of this"], finish)
+    assert isinstance(terminal, kind)
+
+
+def test_what_is_too_long_to_be_read_once_more() -> None:
+    """It fails as soon as that is clear."""
+    extraction = begun()
+    assert extraction.feed('{"name":"A" : 1, ', 11.0)
+    assert not any(extraction.feed("x" * 1_000, 11.0) for _ in range(65))
+    with pytest.raises(ParseError):
+        extraction.feed("x" * 1_000, 11.0)
+
+
+def test_what_a_model_thinks_is_not_its_answer() -> None:
+    """Also where the answer never comes."""
+    terminal = ended(begun(), [f"<think>Maybe {WHOLE}"], "stop")
+    assert failure(terminal) == "invalid_output"
+
+
 def test_a_terminal_is_small_whatever_was_repaired() -> None:
     """Its text is made once and lists no more than a hundred repairs."""
     extraction = begun(ANYTHING)

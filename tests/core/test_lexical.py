@@ -82,6 +82,41 @@ def test_what_is_cut_in_an_escape_is_dropped() -> None:
     assert reader.take() == "a\ufffd"
 
 
+@pytest.mark.parametrize(
+    ("inside", "text", "notes"),
+    [
+        ("a\tb\x00", "a\tb\x00", [("control_character", 101), ("control_character", 103)]),
+        ("\\'\\_\\$", "'_$", [("escape", 101), ("escape", 103), ("escape", 105)]),
+        ("\\d\\é\\0", "\\d\\é\\0", [("escape", 101), ("escape", 103), ("escape", 105)]),
+        ("\\x41\\xe9", "Aé", [("escape", 101), ("escape", 105)]),
+        ("\\x4g\\u12 ", "\\x4g\\u12 ", [("escape", 101), ("escape", 103), ("escape", 108)]),
+        ("\\\n\\\ud83d", "\n\ufffd", [("escape", 101), ("escape", 103)]),
+    ],
+)
+def test_what_lenient_reading_forgives(inside: str, text: str, notes: list[tuple[str, int]]) -> None:
+    """Control characters stay; of what is no escape only the punctuation is taken for itself; cut or not."""
+    noted: list[tuple[str, int]] = []
+    for pieces in ([inside, '"'], [*inside, '"']):
+        reader, taken, offset = StringReader(lambda kind, place: noted.append((kind, place))), "", 100
+        for piece in pieces:
+            reader.read(piece, 0, offset)
+            taken += reader.take()
+            offset += len(piece)
+        assert (taken, reader.is_ended) == (text, True)
+    assert noted == notes * 2
+
+
+def test_a_string_that_goes_on() -> None:
+    """A quote that did not close it becomes part of it; other quotes may be asked for."""
+    reader = StringReader()
+    reader.begin("”“", "before ")
+    reader.read('a"b”', 0, 0)
+    assert (reader.take(), reader.is_ended, reader.quote) == ('before a"b', True, "”")
+    reader.go_on()
+    reader.read("c“", 0, 0)
+    assert (reader.take(), reader.is_ended) == ("”c", True)
+
+
 @given(numbers)
 def test_numbers_are_what_json_loads_says(number: float) -> None:
     """Every number is converted as by `json.loads`, an integer to an integer."""

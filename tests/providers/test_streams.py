@@ -26,13 +26,6 @@ _CASES: list[dict[str, Any]] = json.loads(_MANIFEST.read_text()) if _MANIFEST.ex
 _NEEDS_STREAMS = f"no recorded streams at {_STREAMS}: set GATEWAY_STREAMS"
 needs_streams = pytest.mark.skipif(not _CASES, reason=_NEEDS_STREAMS)
 
-_NEEDS_LENIENT_READING = {
-    "groq-gptoss-error-midstream-text": "prose in front of the error",
-    "live-transformers-smollm2-tool_call-text": "a tag in front of the JSON",
-    "openai-gpt4o-markdown-fenced-json": "prose and a fence in front of the JSON",
-}
-"""What the parser has to forgive before these can come to their ending."""
-
 # Where the manifest leaves it to the reader: what the text says, by hand.
 _LEFT_OPEN: dict[str, dict[str, Any]] = {
     "live-transformers-smollm2-tool_call-text": {
@@ -102,12 +95,7 @@ def _outcome(extraction: Extraction) -> str:
 
 def _cases(having: str) -> list[Any]:
     cases = [case for case in _CASES if having in case and case["outcome"] != "lenient"]
-    return [pytest.param(case, id=case["name"], marks=_marks(case["name"])) for case in cases]
-
-
-def _marks(name: str) -> list[pytest.MarkDecorator]:
-    reason = _NEEDS_LENIENT_READING.get(name)
-    return [] if reason is None else [pytest.mark.xfail(reason=reason, strict=True)]
+    return [pytest.param(case, id=case["name"]) for case in cases]
 
 
 @needs_streams
@@ -135,7 +123,7 @@ async def test_the_calls_of_a_recorded_stream_are_a_list(case: dict[str, Any], p
 
 @needs_streams
 @_cut
-@pytest.mark.parametrize("name", [pytest.param(name, marks=_marks(name)) for name in _LEFT_OPEN])
+@pytest.mark.parametrize("name", list(_LEFT_OPEN))
 async def test_a_recorded_stream_that_is_read_to_its_sense(name: str, piece_bytes: int) -> None:
     """A call as text, interleaved choices, and arguments that were cut though the server says it made a call."""
     mode = next(Mode(case["mode"]) for case in _CASES if case["name"] == name)

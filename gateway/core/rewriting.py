@@ -1,0 +1,124 @@
+"""What cannot be read while it comes: the whole text, read once more in other ways (PROTOCOL.md §4, "Lenient reading").
+
+Only `json_repair` knows more about text that is not JSON than `gateway.core.repair`; it wants the whole of it. Whatever
+it says is read strictly, so that depth, numbers and surrogates are what they are everywhere.
+"""
+
+import json
+import re
+from collections.abc import Callable, Collection, Iterator
+from typing import TypeAlias
+
+import json_repair
+
+from gateway.core.grammar import ASIDE, KEY_TEXT, TEXT, State
+from gateway.core.parser import MAX_DEPTH, ParseError, Parser
+from gateway.core.pointer import JsonValue
+from gateway.errors import OutputTooLarge
+
+__all__ = ["MAX_CHARS", "reread", "rewritten"]
+
+MAX_CHARS = 65_536
+"""Longer text is not to be kept for this."""
+
+_MAX_REPAIRED_CHARS = 8_192
+"""Longer text is not given to `json_repair`: where quotes do not match it is quadratic, 0.6 s for this and 10 s for
+32 KB. What models write takes it 20 ms."""
+
+_HALF_QUOTED = re.compile(r"""(?<=[{,\s])(?:"([^"'\\]{1,64})'|'([^"'\\]{1,64})")(?=\s*:)""")
+_ARGUMENTS = ("arguments", "parameters")
+
+_Reader: TypeAlias = Callable[[str, Collection[str] | None], JsonValue]
+"""Reads the whole text in its own way; None where that is not for this text."""
+
+
+def reread(text: str, types: Collection[str] | None, ended_in: State | None) -> Iterator[JsonValue]:
+    """Yield what text may mean that was understood, but for what was open at its end.
+
+    That may be a key that opened with one kind of quote and closed with another, a comment without a line's end
+    behind it, or a string without its closing quote: then what came behind was taken for a part of it.
+
+    Args:
+        text: what a model wrote, whole.
+        types: the JSON types that the value may have.
+        ended_in: the state that was closed at the end.
+    """
+    if ended_in is KEY_TEXT:
+        yield from _meanings(text, types, _matched)
+    elif ended_in is ASIDE or (ended_in is TEXT and text.rstrip().endswith(("}", "]", "`"))):
+        yield from _meanings(text, types, _repaired)
+
+
+def rewritten(text: str, types: Collection[str] | None) -> Iterator[JsonValue]:
+    """Yield what text may mean that was not understood, or not valid, the likeliest first."""
+    for value in _meanings(text, types, _encoded_twice, _matched, _repaired):
+        yield value
+        if (inner := _called(value)) is not None:
+            yield inner
+
+
+def _meanings(text: str, types: Collection[str] | None, *readers: _Reader) -> Iterator[JsonValue]:
+    for read in readers:
+        try:
+            value = read(text, types)
+        except (ParseError, OutputTooLarge):
+            continue
+        if value is not None:
+            yield value
+
+
+def _matched(text: str, types: Collection[str] | None) -> JsonValue:
+    """Read text whose keys open with one kind of quote and close with the other; None for other text.
+
+    Raises:
+        ParseError: that does not help.
+    """
+    mended = _HALF_QUOTED.sub(lambda match: json.dumps(match[1] or match[2], ensure_ascii=False), text)
+    return None if mended == text else _read(mended, types)
+
+
+def _encoded_twice(text: str, types: Collection[str] | None) -> JsonValue:
+    """Read JSON inside a JSON string, with or without the string's own quotes."""
+    text = text.strip()
+    if not text.startswith(('"', '{\\"', '[\\"', '[{\\"')):
+        return None
+    inner = Parser()
+    inner.feed(text if text.startswith('"') else f'"{text}"')
+    inner.finish()
+    return _read(inner.value, types) if isinstance(inner.value, str) else None
+
+
+def _repaired(text: str, _: Collection[str] | None) -> JsonValue:
+    if len(text) > _MAX_REPAIRED_CHARS or _depth(text) > MAX_DEPTH:
+        return None
+    try:
+        value = json_repair.loads(text)
+        strict = Parser()
+        strict.feed(json.dumps(value, ensure_ascii=False))
+        strict.finish()
+    except (ValueError, RecursionError):
+        return None  # beyond what it can do, or NaN
+    return None if strict.value == "" else strict.value
+
+
+def _read(text: str, types: Collection[str] | None) -> JsonValue:
+    parser = Parser(lenient=True, types=types)
+    parser.feed(text)
+    parser.finish(close=True)
+    return parser.value
+
+
+def _called(value: JsonValue) -> JsonValue:
+    """Return the arguments of a call that was written as text."""
+    if not isinstance(value, dict) or len(value) != 2 or "name" not in value:
+        return None
+    return next((value[name] for name in _ARGUMENTS if isinstance(value.get(name), dict)), None)
+
+
+def _depth(text: str) -> int:
+    """Return how deep the brackets of a text nest, at most."""
+    depth = deepest = 0
+    for bracket in re.findall(r"[\[{(\]})]", text):
+        depth = depth + 1 if bracket in "[{(" else max(0, depth - 1)
+        deepest = max(deepest, depth)
+    return deepest

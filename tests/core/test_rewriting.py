@@ -1,0 +1,55 @@
+"""Text that is read once more, as a whole."""
+
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.core.grammar import ASIDE, KEY_TEXT, TEXT, VALUE, State
+from gateway.core.rewriting import reread, rewritten
+
+OBJECT = {"object"}
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ('"{\\"a\\": 1}"', [{"a": 1}]),
+        ('{\\"a\\": \\"b\\"}', [{"a": "b"}]),
+        ('{"a\': 1, \'b": 2}', [{"a": 1, "b": 2}]),
+        ('{"a": "x, "b": 1}', [{"a": "x", "b": 1}]),
+        ('{"a": 1,000}', [{"a": "1,000"}]),
+        ('{"name":"f","arguments":{"a":1 2}}', [{"name": "f", "arguments": {"a": 1}}, {"a": 1}]),
+        ("no json here", []),
+        ("[" * 300, []),
+    ],
+)  # fmt: skip
+def test_what_text_may_mean(text: str, values: list[Any]) -> None:
+    """The likeliest first; a call's arguments behind the call; nothing where it means nothing."""
+    found = list(rewritten(text, OBJECT))
+    assert found[: len(values)] == values
+    assert bool(found) == bool(values)
+
+
+@pytest.mark.parametrize(
+    ("text", "ended_in", "value"),
+    [
+        ("{\"a\":1,\"b':{'c':2}}", KEY_TEXT, {"a": 1, "b": {"c": 2}}),
+        ('{"a": 1, "b', KEY_TEXT, None),
+        ('{"a": {"b": 1 # c }, "d": 2}', ASIDE, {"a": {"b": 1}, "d": 2}),
+        ('{"a": "b}', TEXT, {"a": "b"}),
+        ('{"a": "b, c', TEXT, None),
+        ("[1", VALUE, None),
+    ],
+)
+def test_what_was_open_at_the_end(text: str, ended_in: State, value: Any) -> None:
+    """Where a quote or a line's end is missing, the text is read again; what is only cut is not."""
+    assert next(reread(text, OBJECT, ended_in), None) == value
+
+
+@given(st.text("[]{}:,\"'ab1 \\/\n.NaI\ud83d") | st.text())
+def test_any_text(text: str) -> None:
+    """Nothing makes it raise, and what it says can be encoded."""
+    for value in rewritten(text, OBJECT):
+        repr(value).encode()
