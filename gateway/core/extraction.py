@@ -345,8 +345,8 @@ class Extraction:
         """Whether the answer was cut off inside the fence that it stands in: more of it was to come."""
         if self._finish not in {"length", "budget"} or not self._texts:
             return False
-        text, begin = "".join(self._texts), self._parser.begin
-        return text.count(_FENCE, 0, begin) % 2 == 1 and _FENCE not in text[begin:]
+        has_words_before = any(repair.kind == "leading_text" for repair in self._parser.repairs)
+        return has_words_before and "".join(self._texts).count(_FENCE) % 2 == 1
 
     def _close_open(self) -> GatewayError | State:
         if not self.written_chars:
