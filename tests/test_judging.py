@@ -166,9 +166,9 @@ async def test_a_watch_is_woken_for_what_it_shows() -> None:
         before = [viewer.wakes for viewer in viewers]
         for number, gate in enumerate(gates[:-1]):
             gate.set()
-            text = audience.run.extraction.text
-            came = text.end.chars + audience.run.extraction.reasoning.end.chars
-            await until(lambda: text.end.chars + audience.run.extraction.reasoning.end.chars > came)  # noqa: B023
+            extraction = audience.run.extraction
+            came = extraction.text.end.chars + extraction.reasoning.end.chars
+            await until(lambda: extraction.text.end.chars + extraction.reasoning.end.chars > came)  # noqa: B023
             for viewer in viewers:
                 if viewer.woken.is_set():
                     viewer.read()

@@ -17,7 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.core.growing import GrowingValue, encoded_size, fresh
-from gateway.core.operations import APPEND, BEGIN, CLOSE, FILL, REMOVE, REPLACE, SILENT, Operation, fold, plain
+from gateway.core.operations import APPEND, BEGIN, CLOSE, FILL, REMOVE, REPLACE, Operation, fold, plain
 from gateway.core.pointer import JsonValue, append, unescape
 from gateway.core.progress import active_after, completed_in, completes, maximal, reopened_in
 
@@ -89,6 +89,7 @@ class Document:
         rev: 0 for the value it starts with, +1 for each published step.
         final_rev: the revision of the validated value, once there is one.
         encoded_updates: how many updates have been encoded (shared ones once).
+        newest: the operations of the newest step.
     """
 
     def __init__(self, epoch: str, value: JsonValue, *, tail_steps: int = 4_096, tail_bytes: int = 4 << 20) -> None:
@@ -97,6 +98,7 @@ class Document:
         self.rev = 0
         self.final_rev: int | None = None
         self.encoded_updates = 0
+        self.newest: Sequence[Operation] = ()
         self._growing = GrowingValue(value)
         self._tail: deque[_Step] = deque()
         self._tail_steps = tail_steps
@@ -145,7 +147,8 @@ class Document:
         has_changed = False
         for operation in operations:
             taken.append(operation)
-            if operation.kind in SILENT:
+            kind = operation.kind
+            if kind is CLOSE or kind is BEGIN:
                 self._open_bytes = 0  # only the innermost value grows: no string does any more
                 self._has_states |= operation.value is True
             else:
@@ -162,9 +165,12 @@ class Document:
         self._last = taken[-1] if taken else None
         if self._has_states:
             self._note_states(taken)
+        self.newest = taken
         self._tail.append(_Step(taken, self._written, self._open_bytes))
-        self._trim()
-        self._updates.clear()
+        if len(self._tail) > self._tail_steps or self._written - self._before.written > self._tail_bytes:
+            self._trim()
+        if self._updates:
+            self._updates.clear()
         return has_changed
 
     def can_fold_from(self, rev: int) -> bool:

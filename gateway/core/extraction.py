@@ -21,7 +21,7 @@ from gateway.core.growth import Growth
 from gateway.core.items import Items
 from gateway.core.lexical import LimitExceeded
 from gateway.core.limits import Limits
-from gateway.core.operations import Operation, difference
+from gateway.core.operations import APPEND, Operation, difference
 from gateway.core.parser import ParseError, Parser, Repair
 from gateway.core.pointer import JsonValue, resolve
 from gateway.core.reask import Answer, ChatMessage, errors_of, follow_up
@@ -43,6 +43,9 @@ _WHITESPACE_ALLOWANCE = 4
 
 
 _FENCE = "```"
+
+_NEW_PIECES = 100
+"""So many deltas are kept together: one at a time costs 0.4 µs each."""
 
 
 class State(StrEnum):
@@ -101,7 +104,6 @@ class Extraction:
 
     Attributes:
         document: what watchers see: that of the newest attempt.
-        text: what the model wrote in it, as it wrote it; nothing where the schema redacts anything.
         reasoning: what it thought aloud, likewise.
         items: those of its value's lists that have closed.
         written_chars: how much the model has written in it.
@@ -148,10 +150,12 @@ class Extraction:
             epoch, schema.shape.placeholder(), tail_steps=limits.tail_steps, tail_bytes=limits.tail_bytes
         )
         most_chars = _WHITESPACE_ALLOWANCE * limits.value_bytes
-        self.text = Transcript(epoch, most_chars=most_chars)
+        self._new: list[str] = []  # what came and is not kept yet, in either of the following
+        self._text = Transcript(epoch, most_chars=most_chars)
         self.reasoning = Transcript(epoch, most_chars=most_chars)
         self.items = Items(schema, self._redaction)
-        self.written_chars = 0
+        self.written_chars = self._thought_chars = 0
+        self._shows_text = not self._redaction.is_needed
         self._lacks_items = False  # they were dropped
         self._types = schema.shape.types | (set() if schema.wrapper is None else {"object"})
         self._parser = Parser(lenient=True, types=self._types, max_chars=most_chars)
@@ -170,6 +174,7 @@ class Extraction:
     @property
     def usage(self) -> messages.Usage:
         """Tokens of all attempts so far."""
+        self._count_written()
         return self._counts.usage()
 
     @property
@@ -180,8 +185,36 @@ class Extraction:
     @property
     def is_over_budget(self) -> bool:
         """Whether the model has written more than it may, and is still writing: the call is to be cancelled."""
-        is_bounded = self._budget_tokens is not None and self._finish is None
-        return is_bounded and self._counts.written_tokens() > (self._budget_tokens or 0)
+        if self._budget_tokens is None or self._finish is not None:
+            return False
+        self._count_written()
+        return self._counts.written_tokens() > self._budget_tokens
+
+    @property
+    def text(self) -> Transcript:
+        """What the model wrote in the newest attempt, as it wrote it; nothing where anything is redacted."""
+        self._keep_new()
+        return self._text
+
+    def _keep_new(self) -> None:
+        """Keep what came; once for many deltas, since they come more often than anybody reads."""
+        if not self._new:
+            return
+        text = "".join(self._new)
+        self._new.clear()
+        if self._shows_text:
+            self._text.feed(text)
+        if self._retries:
+            self._answer.write(text)
+        if self.written_chars <= MAX_CHARS:
+            self._texts.append(text)
+        else:
+            self._texts.clear()
+
+    def _count_written(self) -> None:
+        """Bring the count of this attempt up to now: it is asked for less often than there are deltas."""
+        if self._counts.attempts:
+            self._counts.written(self.written_chars + self._thought_chars)
 
     def is_past(self, epoch: str) -> bool:
         """Whether that is the epoch of an earlier attempt."""
@@ -204,6 +237,7 @@ class Extraction:
 
     def can_ask_again(self, ending: "Ending") -> bool:
         """Whether an attempt that would end like this may be followed by another."""
+        self._count_written()
         is_left = self._budget_tokens is None or self._counts.written_tokens() < self._budget_tokens
         return isinstance(ending.error, InvalidOutput) and self.attempt <= self._retries and is_left
 
@@ -216,6 +250,8 @@ class Extraction:
         error = ending.error
         if not isinstance(error, InvalidOutput):
             raise TypeError("only an answer that is not valid is asked for again")
+        self._count_written()
+        self._keep_new()
         going_on = follow_up(self._answer.quoted(), error)
         self.faults = errors_of(redacted(error) if self._redaction.is_needed else error)
         self._past_epochs.add(self.document.epoch)
@@ -235,12 +271,10 @@ class Extraction:
         """
         if self._clocks.first_delta_s is None:
             self._clocks.first_delta_s = now_s
-        self._counts.write(len(text))
         self.written_chars += len(text)
-        if not self._redaction.is_needed:
-            self.text.feed(text)
-        if self._retries:
-            self._answer.write(text)
+        self._new.append(text)
+        if len(self._new) >= _NEW_PIECES:
+            self._keep_new()
         if len(text) <= _STEP_CHARS:
             return self._step(text)
         has_changed = False
@@ -267,8 +301,8 @@ class Extraction:
 
     def think(self, text: str) -> None:
         """Take a piece of what the model thinks aloud: it is no part of the value, and counts as written."""
-        self._counts.write(len(text))
-        if not self._redaction.is_needed:
+        self._thought_chars += len(text)
+        if self._shows_text:
             self.reasoning.feed(text)
 
     def refuse(self) -> None:
@@ -285,6 +319,7 @@ class Extraction:
         Returns:
             `COMPLETED` where the answer is whole and is to be judged, `INCOMPLETE`, or why it failed.
         """
+        self._keep_new()
         if self._parser.is_closed:
             return State.INCOMPLETE if self._is_cut_in_fence else State.COMPLETED
         if self._is_refused:
@@ -403,10 +438,6 @@ class Extraction:
         return [pointer.removeprefix(prefix) for pointer in pointers] or [""]
 
     def _step(self, text: str) -> bool:
-        if self.written_chars <= MAX_CHARS:
-            self._texts.append(text)
-        elif self._texts:
-            self._texts.clear()
         if self._fault is not None:
             return self._wait()
         try:
@@ -430,11 +461,14 @@ class Extraction:
         return False
 
     def _publish(self, operations: list[Operation]) -> bool:
-        limit = self._limits.value_bytes
-        shaped = self.items.noted(self._growth.shaped(operations), self.document.rev + 1, self._written_at)
-        has_changed = self.document.publish(shaped, most_bytes=limit)
-        if self.document.value_bytes > limit:
+        if not operations:
+            return False
+        limit, document = self._limits.value_bytes, self.document
+        has_changed = document.publish(self._growth.shaped(operations), most_bytes=limit)
+        if document.value_bytes > limit:
             raise OutputTooLarge(f"the value is larger than {limit} bytes")
+        if len(document.newest) != 1 or document.newest[0].kind is not APPEND:
+            self.items.note(document.newest, document.rev, self._written_at)
         return has_changed
 
     def _terminate(self, message: type[Any], ending: "Ending", now_s: float, **fields: Any) -> None:
@@ -442,7 +476,7 @@ class Extraction:
             epoch=self.document.epoch,
             rev=self.document.rev,
             attempts=self._counts.attempts,
-            usage=self._counts.usage(),
+            usage=self.usage,
             timing=self._clocks.timing(now_s),
             digest=ending.digest,
             repairs=self._repairs(ending),

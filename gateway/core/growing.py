@@ -12,8 +12,8 @@ from gateway.core.pointer import JsonValue, index_of, resolve, step, unescape
 __all__ = ["GrowingValue", "encoded_size", "fresh"]
 
 _encode = msgspec.json.encode
-_KINDS = frozenset({"add", "fill", "replace", "remove"})
-_SILENT = frozenset({"close", "begin"})
+_KINDS = ("add", "fill", "replace", "remove")  # tuples: the hash of an enumeration's member costs 0.1 µs
+_SILENT = ("close", "begin")
 
 
 def encoded_size(value: JsonValue) -> int:

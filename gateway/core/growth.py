@@ -8,11 +8,11 @@
 4. What is not held is shown in the step it came in.
 """
 
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator, Sequence
 
 from gateway.core.candidates import value_types
 from gateway.core.holding import Hold, Open
-from gateway.core.operations import ADD, BEGIN, CLOSE, FILL, REPLACE, Kind, Operation
+from gateway.core.operations import ADD, APPEND, BEGIN, CLOSE, FILL, REPLACE, Kind, Operation
 from gateway.core.pointer import unescape
 from gateway.core.redaction import Redaction
 from gateway.core.schema import ANY, Shape
@@ -37,7 +37,8 @@ class Growth:
         self._root: Operation | None = None  # the opened root, until it is clear whether it is the wrapper
         self._open: dict[str, Open] = {}
         self._hold: Hold | None = None
-        self._has_policies = shape.has_policies or self._redaction.is_needed
+        self._redacts = self._redaction.is_needed
+        self._has_policies = shape.has_policies or self._redacts
         self._has_waiting = False  # or has had
 
     @property
@@ -45,8 +46,13 @@ class Growth:
         """Whether the value is inside a wrapper."""
         return self._prefix is not None
 
-    def shaped(self, operations: Iterable[Operation]) -> Iterator[Operation]:
-        """Yield the operations as the watchers are shown them, in the same order, one by one."""
+    def shaped(self, operations: Sequence[Operation]) -> Iterable[Operation]:
+        """Return the operations as the watchers are shown them, in the same order, one by one where they are many."""
+        if len(operations) == 1 and operations[0].kind is APPEND and self._hold is None and self._prefix is None:
+            return operations  # as of most deltas
+        return self._shaped(operations)
+
+    def _shaped(self, operations: Sequence[Operation]) -> Iterator[Operation]:
         for operation in operations if self._prefix is None else self._unwrapped(operations):
             shown = self._plainly(operation)
             if shown is None:
@@ -118,7 +124,7 @@ class Growth:
             container.waiting.append(operation)
         elif operation.kind is CLOSE:
             yield from self._closed(operation)
-        elif operation.kind is REPLACE and self._redaction.is_needed:
+        elif operation.kind is REPLACE and self._redacts:
             yield self._replaced(operation)
         else:
             yield operation
@@ -209,7 +215,7 @@ class Growth:
         value = operation.value
         if not operation.opened:
             is_restricted = shape.held or shape.policy.hold
-            is_covered = self._redaction.is_needed and self._is_covered(container, token, shape)
+            is_covered = self._redacts and self._is_covered(container, token, shape)
             return isinstance(value, str) and (is_restricted or is_covered)
         if shape.policy.hold:
             return True
@@ -227,7 +233,7 @@ class Growth:
     ) -> Operation:
         """Return what something new is shown as."""
         value = operation.value
-        is_covered = self._redaction.is_needed and self._is_covered(container, token, shape)
+        is_covered = self._redacts and self._is_covered(container, token, shape)
         if operation.opened:
             value = shape.opened(isinstance(value, list))
             self._open[operation.pointer] = Open(shape, value, choice=choice or shape, is_covered=is_covered)

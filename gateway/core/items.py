@@ -9,7 +9,7 @@
 
 from array import array
 from bisect import bisect_right
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 
 import msgspec
 
@@ -66,20 +66,17 @@ class Items:
         """How many of them have been judged: those that can be shown."""
         return len(self._verdicts)
 
-    def noted(
-        self, operations: Iterable[Operation], rev: int, written: Callable[[str], JsonValue]
-    ) -> Iterator[Operation]:
-        """Pass on what grew, and take note of what closes.
+    def note(self, operations: Iterable[Operation], rev: int, written: Callable[[str], JsonValue]) -> None:
+        """Take note of what closed.
 
         Args:
             operations: of one step.
-            rev: the revision that it leads to.
+            rev: the revision that it led to.
             written: gives what the model wrote at a place, live.
         """
         for operation in operations:
             if operation.kind is not APPEND:
                 self._note(operation, rev, written)
-            yield operation
 
     def verdicts(self) -> list[str]:
         """Judge and encode the items that have not been; only reads, so it may run in a thread, once at a time."""
@@ -127,7 +124,7 @@ class Items:
                 self._note_lists(value, pointer, rev)
         elif kind is CLOSE and pointer == self._list:
             self._list = None
-        elif _is_end_of_value(operation) and pointer.rpartition("/")[0] == self._list:
+        elif pointer.rfind("/") == len(self._list) and _is_end_of_value(operation):  # an item's, and not below it
             if self._run is None:
                 values = written(self._list)
                 self._run = self._new_run(self._list, values if isinstance(values, list) else [])

@@ -52,8 +52,8 @@ class Kind(StrEnum):
 
 ADD, FILL, REPLACE, APPEND, REMOVE, CLOSE, BEGIN = Kind
 
-SILENT = frozenset({CLOSE, BEGIN})
-"""What does not change the value."""
+SILENT = (CLOSE, BEGIN)
+"""What does not change the value; a tuple, since the hash of an enumeration's member costs 0.1 µs."""
 
 
 # A msgspec struct: several are made per delta, and a frozen dataclass costs five times as much (0.5 against 0.1 µs).

@@ -13,7 +13,7 @@ from gateway.core.pointer import JsonValue, append, split
 
 __all__ = ["active_after", "completed_in", "completes", "maximal", "reopened_in"]
 
-_APPEARANCES = frozenset({ADD, FILL, REPLACE})
+_APPEARANCES = (ADD, FILL, REPLACE)
 
 
 def active_after(last: Operation | None) -> str | None:

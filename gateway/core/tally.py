@@ -61,9 +61,9 @@ class Counts:
         """Count another call, with an input of that length."""
         self._attempts.append(_Attempt(input_chars))
 
-    def write(self, chars: int) -> None:
-        """Take note of the length of what the model wrote."""
-        self._attempts[-1].output_chars += chars
+    def written(self, chars: int) -> None:
+        """Take the length of what the model wrote in this call so far."""
+        self._attempts[-1].output_chars = chars
 
     def count(self, input_tokens: int, output_tokens: int) -> None:
         """Take the provider's own count for this call."""

@@ -85,8 +85,7 @@ class Transcript:
         self._open.append(text)
         self._chars += len(text)
         self._units += len(text)
-        if self._passages:
-            self._passages.clear()
+        self._passages.clear()
         if self._chars - self._open_from.chars >= _BLOCK_CHARS:
             self._close_block()
 

@@ -77,7 +77,8 @@ def test_the_last_deltas_make_as_many_calls_as_the_first() -> None:
             for delta in deltas[tenth * 200 : (tenth + 1) * 200]:
                 extraction.feed(delta, 11.0)
         tenths.append(calls)
-    assert tenths[1] == tenths[-1]
+    packing = (tenths[1] - tenths[-1]) | (tenths[-1] - tenths[1])  # of the raw text, in blocks of 4,096 characters
+    assert packing.total() < 20
     assert tenths[0].total() == pytest.approx(tenths[-1].total(), rel=0.01)
 
 
@@ -111,9 +112,9 @@ def test_a_long_string_grows_in_constant_steps() -> None:
             extraction.feed("some text", 11.0)
         counts.append(calls.total())
     steady = min(counts[10:])
-    packing = [count - steady for count in counts[10:] if count != steady]  # of the raw text, every 4,096 characters
-    assert len(packing) <= 2
-    assert max(packing) < 20
+    packing = [count - steady for count in counts[10:] if count != steady]  # of the raw text, every hundredth delta
+    assert len(packing) <= 10
+    assert max(packing) < 40
     assert extraction.document.value == {"rows": [{"title": "some text" * 1_000, "kind": None, "more": None}]}
 
 

@@ -25,7 +25,7 @@ def test_every_attempt_counts(is_counted: tuple[bool, bool], usage: tuple[int, i
     counts = Counts()
     for number, is_known in enumerate(is_counted):
         counts.begin(8)
-        counts.write(9)
+        counts.written(9)
         if is_known:
             counts.count(10 * (number + 1), 5 - number)
     assert (told(counts), counts.attempts) == (usage, 2)
@@ -36,11 +36,11 @@ def test_what_a_budget_goes_by() -> None:
     counts = Counts()
     counts.begin(0)
     counts.count(0, 1)
-    counts.write(40)
+    counts.written(40)
     assert counts.written_tokens() == 10
     counts.count(0, 7)
     counts.begin(0)
-    counts.write(4)
+    counts.written(4)
     assert counts.written_tokens() == 8
 
 
