@@ -1,7 +1,6 @@
 """The command `gateway`: serve, extract, record, model, doctor."""
 
 import argparse
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +22,7 @@ from gateway.errors import ClientError, GatewayError
 from gateway.extract_command import add_extract
 from gateway.model_command import add_model
 from gateway.printable import complain, say
+from gateway.reasons import why_not_reached
 from gateway.record_command import add_record
 from gateway.serving import serve
 from gateway.settings import Settings, SettingsError, is_loopback
@@ -141,11 +141,5 @@ def _serve(parsed: argparse.Namespace) -> int:
     try:
         serve(gateway, lambda address: say(f"gateway: {address}"))
     except OSError as error:
-        return complain(f"cannot listen on {settings.host}, port {settings.port}: {_reason(error)}", 1)
+        return complain(f"cannot listen on {settings.host}, port {settings.port}: {why_not_reached(error)}", 1)
     return 0
-
-
-def _reason(error: OSError) -> str:
-    """Return the system's word for an error, or that of the look-up of a name."""
-    number = error.errno or 0
-    return (os.strerror(number) if number > 0 else str(error.strerror)).lower()

@@ -293,7 +293,7 @@ class Closed(Ending):
 
 
 class Disconnected(Ending):
-    """The server does not want this client back."""
+    """There never was a connection, or the server does not want this client back."""
 
     code = "disconnected"
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, assert_type
@@ -547,6 +548,37 @@ async def test_a_gateway_that_is_not_there_yet(gateway: Served, fake: FakeOpenAI
             assert session.welcome is not None
 
 
+async def test_nobody_listens(gateway: Served) -> None:
+    """After the time for the first connection everything fails, with the address and the reason, also what is late."""
+    async with relayed(gateway.url) as gone:
+        pass
+    words = rf"^no connection to 127.0.0.1:{gone.port}/v1/ws within 0.05 s: connection refused$"
+    async with session_with(gone, timeout_s=0.05) as session:
+        watch = session.extract(**asked())
+        for late in (watch.result(), session.connected(), session.extract(**asked()).result()):
+            with pytest.raises(Disconnected, match=words):
+                await late
+
+
+async def test_somebody_else_listens() -> None:
+    """Who takes the connection and says nothing is not waited for either."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        async with Session(f"ws://127.0.0.1:{port}/v1/ws", timeout_s=0.05, proxy=None) as session:
+            with pytest.raises(Disconnected, match=r"within 0.05 s: no answer$"):
+                await session.connected()
+
+
+async def test_a_gateway_that_was_there_is_waited_for(gateway: Served) -> None:
+    """However long it is away: the time for the first connection is over with it."""
+    async with relayed(gateway.url) as relay, session_with(relay, timeout_s=1) as session:
+        await session.connected()
+        await relay.inject('{"type": "goaway", "reason": "restart", "retry_after_ms": 1200, "deadline_ms": 0}')
+        await relay.cut(1012)
+        await relay.until(lambda: relay.connected == 2)
+        assert (await session.connected())["protocol"] == "extraction.v1"
+
+
 @pytest.mark.parametrize(("path", "origin"), [("/v1/ws", "http://evil.example"), ("/no/such/place", None)])
 async def test_an_upgrade_that_is_refused_ends_the_session(gateway: Served, path: str, origin: str | None) -> None:
     """The HTTP status says why."""
@@ -578,9 +610,9 @@ async def test_what_is_not_there_is_said(gateway: Served, fake: FakeOpenAI) -> N
         with pytest.raises(NotFound):
             await session.watch(extraction="never was").result()
         with pytest.raises(GatewayError) as refused:
-            async for _ in session.extract(**asked(), retries=3):
+            async for _ in session.extract(**asked(), grounding=True):
                 pass
-        assert (refused.value.code, refused.value.param) == ("bad_request", "retries")
+        assert (refused.value.code, refused.value.param) == ("bad_request", "grounding")
         assert await session.extract(**asked()).result() == FINAL
 
 
