@@ -88,7 +88,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except ClientError as error:
         return complain(error.message, USAGE_ERROR)
     except GatewayError as error:
-        return complain(f"{error.code}: {error.message}", 1)
+        return complain(f"{error.code}: {error.full_message}", 1)
     except KeyboardInterrupt:
         return _INTERRUPTED
 

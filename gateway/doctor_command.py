@@ -1,6 +1,7 @@
 """The command `gateway doctor`: what is installed, what would run, whether it answers, and which setting is wrong.
 
-Each finding is one line in our own words; no credential, address or answer of a provider is in it.
+Each finding is one line in our own words; no credential and no answer of a provider is in it, of its address at most
+host and port.
 """
 
 import argparse
@@ -249,7 +250,7 @@ async def _reached(provider: Provider, model: str | None) -> Finding:
             case _:
                 return Finding(Verdict.WARN, "answers", f"not tried: {provider.name}")
     except GatewayError as error:
-        return Finding(Verdict.FAIL, "answers", error.message)
+        return Finding(Verdict.FAIL, "answers", error.full_message)
     finally:
         await provider.close()
 

@@ -32,6 +32,7 @@ from gateway.core import messages
 from gateway.core.extraction import Extraction
 from gateway.core.messages import Completed, Extract, Failed, Incomplete
 from gateway.core.values import JsonValue
+from gateway.errors import GatewayError
 from gateway.jobs import Job, Jobs
 from gateway.ports import ModelHost, Provider
 from gateway.printable import complain, say, unsteering
@@ -165,7 +166,7 @@ async def _run(gateway: Gateway, provider: Provider, job: Job, parsed: argparse.
             ending = await show.ending()
             if not parsed.json:
                 await asyncio.to_thread(_write_value, audience.run.extraction, ending)
-            return _say_ending(ending, show.facts(ending), signals)
+            return _say_ending(ending, audience.run.extraction.error, show.facts(ending), signals)
         finally:
             await gateway.close()
 
@@ -227,7 +228,9 @@ def _pretty(value: JsonValue) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
 
 
-def _say_ending(ending: messages.Terminal, facts: tuple[str, ...], signals: _Signals) -> int:
+def _say_ending(
+    ending: messages.Terminal, error: GatewayError | None, facts: tuple[str, ...], signals: _Signals
+) -> int:
     """Say how it ended: where it went well only to people; return the exit status."""
     seconds = f"{ending.timing.total_ms / 1000:.1f} s"
     match ending:
@@ -236,7 +239,8 @@ def _say_ending(ending: messages.Terminal, facts: tuple[str, ...], signals: _Sig
         case Incomplete():
             return complain(_LENGTH, _INCOMPLETE)
         case Failed():
-            return complain(f"{ending.error.code}: {ending.error.message}", _FAILED)
+            words = ending.error.message if error is None else error.full_message
+            return complain(f"{ending.error.code}: {words}", _FAILED)
         case _:
             return _close(f"interrupted after {seconds}", facts, signals.status or _FAILED)
 

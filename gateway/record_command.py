@@ -131,7 +131,7 @@ def _fault(job: Job, recording: Recording, cut: GatewayError | None, limits: Lim
     if outcome is State.COMPLETED:
         outcome = extraction.judge().error or outcome
     if isinstance(outcome, GatewayError):
-        return outcome.message
+        return outcome.full_message
     return None if outcome is State.COMPLETED else "the model stopped before the end, at its length limit"
 
 

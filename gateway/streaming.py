@@ -146,13 +146,13 @@ async def partials(
     finally:
         audience.detach(listener)
         audience.run.cancel()
-    if (failure := _failure(extraction.terminal)) is not None:
+    if (failure := _failure(extraction.terminal, extraction.error)) is not None:
         failure.value = follower.value
         raise failure
 
 
-def _failure(terminal: Terminal | None) -> GatewayError | None:
-    """Return what to raise for an ending other than `completed`."""
+def _failure(terminal: Terminal | None, cause: GatewayError | None) -> GatewayError | None:
+    """Return what to raise for an ending other than `completed`; the cause knows what the wire is not told."""
     if isinstance(terminal, Incomplete):
         return IncompleteExtraction(f"the model was cut off by its {_CUTS[terminal.reason]}")
     if isinstance(terminal, Cancelled):
@@ -160,7 +160,8 @@ def _failure(terminal: Terminal | None) -> GatewayError | None:
     if isinstance(terminal, Failed):
         failure = terminal.error
         error = ERRORS.get(failure.code, Internal)
-        return error(failure.message, phase=failure.phase or None, errors=tuple(failure.errors or ()))
+        detail = "" if cause is None else cause.detail
+        return error(failure.message, phase=failure.phase or None, errors=tuple(failure.errors or ()), detail=detail)
     return None
 
 

@@ -188,12 +188,13 @@ async def test_a_server_is_asked_for_its_models(
 
 
 def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is a failure in our own words."""
+    """It is a failure in our own words, with the host, the port and the system's reason, and no more of the address."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{port}/v1")
     status, report = examined(capsys)
-    assert (status, found(report, "answers")) == (1, [("fail", "the provider could not be reached")])
+    words = f"the provider could not be reached (127.0.0.1:{port}: connection refused)"
+    assert (status, found(report, "answers")) == (1, [("fail", words)])
 
 
 @pytest.mark.e2e

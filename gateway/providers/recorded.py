@@ -26,8 +26,8 @@ from gateway.ports import Delta, Finish, Provider, ProviderRequest, Reasoning, R
 __all__ = ["RecordedProvider", "Recording", "RecordingProvider"]
 
 _NO_RECORDING = (
-    "there is no recording for this text: the provider `recorded` plays only the texts it was recorded with; "
-    "set OPENAI_API_KEY, or OPENAI_BASE_URL, for a real model"
+    "there is no recording for this text: the provider `recorded` plays only the texts it was recorded with; for any "
+    "text run the provider `openai` with OPENAI_API_KEY or OPENAI_BASE_URL, or the provider `local`"
 )
 
 _RecordedDelta = str | Text | Reasoning | Refusal | Usage | Finish
