@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,7 @@ def test_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
     shown, said = capsys.readouterr()
     assert (status, recording.input, len(json.loads(shown)["users"])) == (0, CONFERENCE_TEXT, 4)
     assert said == "gateway: wrote out.json\n"
+    assert recording.source.startswith("provider recorded, 2")
 
 
 @pytest.mark.parametrize("schema", ["schema.json", "own_models:Thing"])
@@ -167,6 +169,16 @@ async def recording_from(server: FakeOpenAI) -> AsyncGenerator[asyncio.subproces
         if started.returncode is None:
             started.kill()
         await started.communicate()
+
+
+async def test_a_recording_says_where_it_comes_from(folder: Path) -> None:
+    """The provider, the model that the server has, and the day in UTC."""
+    before = datetime.now(UTC).date()
+    async with FakeOpenAI(Reply(['{"a": "x"}'])) as server, recording_from(server) as running:
+        await running.communicate()
+    provider, model, day = Recording.from_json((folder / "out.json").read_bytes()).source.split(", ")
+    assert (provider, model) == ("provider openai", "model fake-model")
+    assert before <= date.fromisoformat(day) <= datetime.now(UTC).date()
 
 
 @pytest.mark.parametrize(

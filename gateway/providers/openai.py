@@ -95,6 +95,11 @@ class OpenAIProvider:
         return "openai"
 
     @property
+    def model(self) -> str | None:
+        """For requests that name none; None until the server's only one has been asked for."""
+        return self._model
+
+    @property
     def _place(self) -> str:
         """The server's host and port; a base URL may hold a password besides."""
         url = self._client.base_url

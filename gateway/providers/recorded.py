@@ -117,10 +117,9 @@ class RecordedProvider:
 class RecordingProvider:
     """Passes another provider's deltas on and keeps the last stream with its timing."""
 
-    def __init__(self, provider: Provider, *, source: str, clock_s: Callable[[], float] = time.monotonic) -> None:
-        """Wrap `provider`; `source` says in the recording where it comes from."""
+    def __init__(self, provider: Provider, *, clock_s: Callable[[], float] = time.monotonic) -> None:
+        """Wrap `provider`."""
         self._provider = provider
-        self._source = source
         self._clock_s = clock_s
         self._request: ProviderRequest | None = None
         self._deltas: list[tuple[float, _RecordedDelta]] = []
@@ -145,8 +144,11 @@ class RecordingProvider:
         """Close the provider behind it."""
         await self._provider.close()
 
-    def recording(self) -> Recording:
+    def recording(self, source: str) -> Recording:
         """What the last stream gave so far.
+
+        Args:
+            source: how it came to be: provider, model and date.
 
         Raises:
             LookupError: nothing has been asked yet.
@@ -155,7 +157,7 @@ class RecordingProvider:
             raise LookupError("nothing has been recorded yet")
         return Recording(
             input=_input_of(self._request),
-            source=self._source,
+            source=source,
             schema_name=self._request.schema_name,
             deltas=tuple(self._deltas),
         )
