@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import traceback
+from collections.abc import Container
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -38,6 +39,7 @@ __all__ = [
     "log_faults",
     "named_extractor",
     "read",
+    "unusable",
 ]
 
 USAGE_ERROR = 2
@@ -117,15 +119,21 @@ def log_faults(settings: Settings) -> None:
     logging.basicConfig(level="DEBUG" if settings.log_level == "debug" else "ERROR", stream=sys.stderr)
 
 
-def called(setting: str) -> str:
-    """Return what a setting is called where it is given: its option, where it has one, and its variable."""
-    variable = f"GATEWAY_{setting.upper()}"
-    return f"{_OPTIONS[setting]} or {variable}" if setting in _OPTIONS else variable
+def called(setting: str, asked: Container[str]) -> str:
+    """Return what a setting is called where it was given: its option if that was asked for, else its variable."""
+    return _OPTIONS[setting] if setting in asked else f"GATEWAY_{setting.upper()}"
 
 
-def fault(error: Any) -> str:
-    """Say of one of pydantic's errors about the settings what was expected and what came."""
-    return f"{error['msg'][:1].lower()}{error['msg'][1:]}, got {error['input']!r}"
+def fault(error: Any, parsed: argparse.Namespace) -> str:
+    """Say of one of pydantic's errors about the settings which one it is, what was expected and what came."""
+    setting = str(error["loc"][0])
+    asked = {name for name, value in given(parsed).items() if value == error["input"]}
+    return f"{called(setting, asked)}: {error['msg'][:1].lower()}{error['msg'][1:]}, got {error['input']!r}"
+
+
+def unusable(error: SettingsError, parsed: argparse.Namespace) -> str:
+    """Say of a setting that cannot be used which one it is, and what was expected."""
+    return str(error) if error.setting is None else f"{called(error.setting, given(parsed))}: {error.words}"
 
 
 def example() -> Gateway:

@@ -13,9 +13,9 @@ from gateway.arguments import (
     add_command,
     add_provider,
     application,
-    called,
     configured,
     fault,
+    unusable,
 )
 from gateway.doctor_command import add_doctor
 from gateway.errors import ClientError, GatewayError
@@ -79,12 +79,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(parsed.run(parsed))
     except (SettingsError, UsageError) as error:
-        return complain(str(error), USAGE_ERROR)
+        words = unusable(error, parsed) if isinstance(error, SettingsError) else str(error)
+        return complain(words, USAGE_ERROR)
     except ValidationError as error:
         if error.title != Settings.__name__:
             raise  # a fault of the application's own, with its trace
-        first = error.errors()[0]
-        return complain(f"{called(str(first['loc'][0]))}: {fault(first)}", USAGE_ERROR)
+        return complain(fault(error.errors()[0], parsed), USAGE_ERROR)
     except ClientError as error:
         return complain(error.message, USAGE_ERROR)
     except GatewayError as error:

@@ -264,7 +264,7 @@ def test_a_provider_that_is_not_there(monkeypatch: pytest.MonkeyPatch, capsys: p
         ),
         (["in.txt", "--schema", "own_broken:Thing"], "own_broken:Thing: importing own_broken failed: "),
         ([*PLAYED, "--recording", "missing.json"], "recording missing.json: no such file"),
-        ([*PLAYED, "--speed", "-1"], "--speed or GATEWAY_SPEED: "),
+        ([*PLAYED, "--speed", "-1"], "--speed: "),
         ([*PLAYED, "--provider", "openai"], "provider openai: set OPENAI_API_KEY"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

@@ -95,13 +95,18 @@ def test_the_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path.write_bytes(b"GGUF")
     assert main(["model", "list", "--model-file", str(path)]) == 0
     first, *others = capsys.readouterr().out.splitlines()
-    assert first.split("\t")[:4] == ["Own", "0 MB", "used by the provider local", str(path)]
+    assert first.split("\t") == ["Own", "0 MB", "used by the provider local", str(path), "named by --model-file"]
     assert all("\tnot used\t" in line for line in others)
 
 
-def test_a_list_with_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
-    """Is a wrong setting: one line, exit status 2."""
+def test_a_list_with_a_file_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Is a wrong setting: one line that names what gave it, exit status 2."""
     assert main(["model", "list", "--model-file", "/nowhere.gguf"]) == 2
+    assert capsys.readouterr().err == "gateway: --model-file: expected a GGUF file, got '/nowhere.gguf'\n"
+    monkeypatch.setenv("GATEWAY_MODEL_FILE", "/nowhere.gguf")
+    assert main(["model", "list"]) == 2
     assert capsys.readouterr().err == "gateway: GATEWAY_MODEL_FILE: expected a GGUF file, got '/nowhere.gguf'\n"
 
 
