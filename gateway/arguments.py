@@ -16,6 +16,7 @@ from gateway.app import Gateway
 from gateway.core.limits import Limits
 from gateway.core.schema import Schema
 from gateway.errors import ClientError
+from gateway.inputs import NO_TEXT, is_blank
 from gateway.ports import Mode
 from gateway.printable import complain
 from gateway.recordings import CONFERENCE_TEXT, Conference
@@ -38,7 +39,7 @@ __all__ = [
     "imported",
     "log_faults",
     "named_extractor",
-    "read",
+    "text_of",
     "unusable",
 ]
 
@@ -172,7 +173,7 @@ def named_extractor(named: str, limits: Limits) -> Extractor:
         raise UsageError(f"{named}: expected a JSON Schema: {error.message}") from None
 
 
-def read(path: Path) -> str:
+def _read(path: Path) -> str:
     """Return a file's text, or that of stdin for `-`.
 
     Raises:
@@ -186,6 +187,18 @@ def read(path: Path) -> str:
         raise UsageError(f"{name}: {in_words(error)}") from None
     except UnicodeDecodeError:
         raise UsageError(f"{name}: expected UTF-8 text") from None
+
+
+def text_of(path: Path) -> str:
+    """Return the text to extract from.
+
+    Raises:
+        UsageError: it cannot be read, is no UTF-8, or there is nothing in it.
+    """
+    text = _read(path)
+    if is_blank(text):
+        raise UsageError(f"{path}: {NO_TEXT}")
+    return text
 
 
 def imported(name: str) -> Any:
@@ -210,7 +223,7 @@ def imported(name: str) -> Any:
 
 def _json(named: str) -> object:
     try:
-        return json.loads(read(Path(named)))
+        return json.loads(_read(Path(named)))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{named}: expected JSON: {error}") from None
 

@@ -18,7 +18,6 @@ from typing import Any
 from gateway.app import Gateway
 from gateway.arguments import (
     STDIN,
-    UsageError,
     add_command,
     add_mode,
     add_provider,
@@ -26,7 +25,7 @@ from gateway.arguments import (
     configured,
     log_faults,
     named_extractor,
-    read,
+    text_of,
 )
 from gateway.core import messages
 from gateway.core.extraction import Extraction
@@ -138,9 +137,7 @@ def _job(gateway: Gateway, parsed: argparse.Namespace) -> Job:
     extractor = _extractor(gateway, parsed)
     if parsed.input == STDIN and sys.stdin.isatty():
         say("gateway: type the text; Ctrl-D on a line of its own ends it")
-    text = read(parsed.input)
-    if not text.strip():
-        raise UsageError(f"{parsed.input}: expected a text to extract from, got nothing")
+    text = text_of(parsed.input)
     jobs = Jobs(gateway.registry, limits=gateway.limits, model=gateway.settings.model, has_inline_schemas=False)
     request = Extract(id=_NAME, input=text, many=parsed.many, model=parsed.model, mode=parsed.mode)
     return jobs.job(request, extractor)

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gateway.arguments import UsageError, add_command, add_mode, add_provider, given, named_extractor, read
+from gateway.arguments import UsageError, add_command, add_mode, add_provider, given, named_extractor, text_of
 from gateway.choice import choose
 from gateway.core.extraction import Extraction, State
 from gateway.core.limits import Limits
@@ -103,7 +103,7 @@ def _check_output(path: Path, *, may_replace: bool) -> None:
 
 
 def _job(parsed: argparse.Namespace, settings: Settings, limits: Limits) -> Job:
-    text = read(parsed.input)
+    text = text_of(parsed.input)
     registry = Registry()
     registry.add(_extractor(parsed.schema, limits))
     jobs = Jobs(registry, limits=limits, model=settings.model, has_inline_schemas=False)

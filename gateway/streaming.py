@@ -16,7 +16,7 @@ from gateway.core.messages import Cancelled, Failed, Incomplete, Terminal
 from gateway.core.values import JsonValue
 from gateway.errors import ERRORS, CancelledExtraction, GatewayError, IncompleteExtraction, Internal
 from gateway.hub import Audience
-from gateway.hydration import hydrated
+from gateway.hydration import annotation_of, hydrated
 from gateway.ports import Mode
 
 __all__ = [
@@ -165,19 +165,19 @@ def _failure(terminal: Terminal | None, cause: GatewayError | None) -> GatewayEr
     return None
 
 
-def validated_by(annotation: Any) -> Callable[[JsonValue], Any]:
+def validated_by(declared: Any) -> Callable[[JsonValue], Any]:
     """Return what makes the instance of a final value.
 
     The value is the validated model's own JSON; where that does not validate again (an alias that only applies to
     one direction), the instance is made without validation.
     """
-    adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+    adapter: TypeAdapter[Any] = declared if isinstance(declared, TypeAdapter) else TypeAdapter(declared)
 
     def instance(value: JsonValue) -> Any:
         try:
             return adapter.validate_json(to_json(value))
         except ValidationError:
-            return hydrated(annotation, value)
+            return hydrated(annotation_of(declared), value)
 
     return instance
 

@@ -122,6 +122,7 @@ def test_a_file_that_is_there_is_kept(capsys: pytest.CaptureFixture[str]) -> Non
     [
         (["missing.txt"], 2, "missing.txt: no such file"),
         (["latin.txt"], 2, "latin.txt: expected UTF-8 text"),
+        (["blank.txt"], 2, "blank.txt: expected a text to extract from, got nothing"),
         (["in.txt", "--schema", "missing.json"], 2, "missing.json: no such file"),
         (["in.txt", "--schema", "in.txt"], 2, "in.txt: expected JSON"),
         (["in.txt", "--schema", "no_such_module:Thing"], 2, "no_such_module"),
@@ -137,6 +138,7 @@ def test_what_cannot_be_recorded(
 ) -> None:
     """What is asked for wrongly is found before the model is asked; where nothing came, nothing is written."""
     (folder / "latin.txt").write_bytes(b"\xe9")
+    (folder / "blank.txt").write_text(" \n")
     (folder / "wrong.json").write_text('{"type": "nothing"}')
     assert main(["record", "-o", "out.json", "--provider", "recorded", *arguments]) == status
     sys.modules.pop("own_models", None)
