@@ -19,9 +19,13 @@ export UV_PYTHON_DOWNLOADS := never
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
 
+# With a recipe that does nothing make says nothing where there is nothing to be done.
 setup: .venv/.run ## make .venv with what running needs; .venv/bin/gateway works
+	@:
 setup-dev: .venv/.dev ## the same, with what tests and checks need
+	@:
 setup-local: .venv/.local ## the same, with a model for this machine (150 MB)
+	@:
 
 run: setup ## start the gateway at http://127.0.0.1:8080; PORT= is another port
 	@$(NEEDS_NO_MODEL) || $(MAKE) --no-print-directory setup-local || \
@@ -89,7 +93,8 @@ ITSELF = --quiet --python $(PY) --no-deps --require-build-hashes --build-constra
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 		echo "The gateway needs Python 3.11 or newer; $(PYTHON) is not. Name one: make setup PYTHON=python3.12" >&2; exit 1; }
 	@echo "setup: uv"
-	@$(PYTHON) -m pip install --quiet --upgrade --no-deps --only-binary :all: --require-hashes --target .tools -r $<
+	@said=$$($(PYTHON) -m pip install --quiet --upgrade --no-deps --only-binary :all: --require-hashes \
+		--target .tools -r $< 2>&1) || { echo "$$said" >&2; exit 1; } # what it warns of counts where it fails
 	@touch $@
 
 .venv/.run: requirements/run.txt requirements/build.txt pyproject.toml | $(UV)

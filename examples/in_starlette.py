@@ -1,6 +1,8 @@
 """A plain Starlette application with the gateway inside it, behind the application's own authentication middleware.
 
-uvicorn examples.in_starlette:app
+    uvicorn examples.in_starlette:app
+
+The demo page is at /extraction/ and asks for the key; a client gives it as its token, or in the header X-Api-Key.
 """
 
 from collections.abc import AsyncIterator
@@ -29,9 +31,9 @@ class ApiKeys(AuthenticationBackend):
         return None if user is None else (AuthCredentials(["authenticated"]), SimpleUser(user))
 
 
-async def user_of(connection: HTTPConnection, _: str | None) -> str | None:
-    """Return whom the middleware has found."""
-    return connection.user.display_name if connection.user.is_authenticated else None
+async def user_of(connection: HTTPConnection, credential: str | None) -> str | None:
+    """Return whom the middleware has found, else whose key the client says: a page cannot set a WebSocket's headers."""
+    return connection.user.display_name if connection.user.is_authenticated else USERS.get(credential or "")
 
 
 gateway = Gateway(authenticate=user_of)

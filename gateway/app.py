@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Self, TypeVar, Unpack, cast
 
 import msgspec
+from pydantic import TypeAdapter
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
@@ -32,6 +33,7 @@ from gateway.errors import BadRequest
 from gateway.handshake import Handshake
 from gateway.hooks import Hook, HookEvent, Hooks
 from gateway.hub import Hub
+from gateway.hydration import annotation_of
 from gateway.jobs import Jobs
 from gateway.origins import Origins
 from gateway.ports import Mode, ModelHost, ModelState, Provider
@@ -238,7 +240,7 @@ class Gateway:
 
     def stream(
         self,
-        response_model: type[M],
+        response_model: type[M] | TypeAdapter[M],
         input: str | Sequence[Mapping[str, Any]],  # noqa: A002 - the wire's own name
         *,
         instructions: str | None = None,
@@ -256,8 +258,9 @@ class Gateway:
         calls until `close`, in one event loop.
 
         Args:
-            response_model: a pydantic model, or any type pydantic can validate (`list[User]`); what it was registered
-                with as an extractor of this gateway applies.
+            response_model: a pydantic model, or any type pydantic can validate (`list[User]`), one that is no class
+                inside a `TypeAdapter` (`TypeAdapter[User | None](User | None)`); what it was registered with as an
+                extractor of this gateway applies.
             input: the text, or chat messages, verbatim.
             instructions: the system message.
             model: the provider's model.
@@ -272,8 +275,8 @@ class Gateway:
         Raises:
             GatewayError: with its `code`, as on the wire; besides, `incomplete` where the model was cut off.
         """
-        known = self.registry.made_from(response_model)
-        extractor = known or Extractor(name="inline", schema=Schema.from_model(response_model))
+        annotation = annotation_of(response_model)
+        extractor = self.registry.made_from(annotation) or _inline(annotation, response_model)
         if instructions is not None:
             extractor = replace(extractor, instructions=instructions)
         wish: dict[str, Any] = {"type": "extract", "id": "stream", "extractor": extractor.name, "model": model}
@@ -285,7 +288,7 @@ class Gateway:
         job = self._jobs.job(cast("messages.Extract", request), extractor)
         return partials(
             lambda: self._in_this_loop().start(job)[0],
-            response_model,
+            annotation,
             validated_by(response_model),
             interval_ms=_milliseconds(interval),
             has_progress=progress,
@@ -293,7 +296,7 @@ class Gateway:
 
     def stream_sync(
         self,
-        response_model: type[M],
+        response_model: type[M] | TypeAdapter[M],
         input: str | Sequence[Mapping[str, Any]],  # noqa: A002 - the wire's own name
         **options: Unpack[StreamOptions],
     ) -> Generator[Partial[M]]:
@@ -410,8 +413,14 @@ def _milliseconds(interval: float) -> int:
     return round(interval * 1000)
 
 
+def _inline(annotation: Any, declared: Any) -> Extractor:
+    """Return an extractor for a type that is registered nowhere; an adapter validates as it is configured."""
+    adapter = declared if isinstance(declared, TypeAdapter) else None
+    return Extractor(name="inline", schema=Schema.from_model(annotation, adapter=adapter))
+
+
 async def stream(
-    response_model: type[M],
+    response_model: type[M] | TypeAdapter[M],
     input: str | Sequence[Mapping[str, Any]],  # noqa: A002 - the wire's own name
     **options: Unpack[StreamOptions],
 ) -> AsyncGenerator[Partial[M]]:
@@ -432,7 +441,7 @@ async def stream(
 
 
 def stream_sync(
-    response_model: type[M],
+    response_model: type[M] | TypeAdapter[M],
     input: str | Sequence[Mapping[str, Any]],  # noqa: A002 - the wire's own name
     **options: Unpack[StreamOptions],
 ) -> Generator[Partial[M]]:
@@ -440,7 +449,9 @@ def stream_sync(
     return blocking(lambda: _closing(Gateway(), response_model, input, options))
 
 
-async def _closing(gateway: Gateway, response_model: type[M], text: Any, options: Any) -> AsyncGenerator[Partial[M]]:
+async def _closing(
+    gateway: Gateway, response_model: type[M] | TypeAdapter[M], text: Any, options: Any
+) -> AsyncGenerator[Partial[M]]:
     """Extract once with a gateway, and close it."""
     async with gateway, aclosing(gateway.stream(response_model, text, **options)) as items:
         async for item in items:

@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import traceback
+from collections.abc import Container
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -15,6 +16,7 @@ from gateway.app import Gateway
 from gateway.core.limits import Limits
 from gateway.core.schema import Schema
 from gateway.errors import ClientError
+from gateway.inputs import NO_TEXT, is_blank
 from gateway.ports import Mode
 from gateway.printable import complain
 from gateway.recordings import CONFERENCE_TEXT, Conference
@@ -37,7 +39,8 @@ __all__ = [
     "imported",
     "log_faults",
     "named_extractor",
-    "read",
+    "text_of",
+    "unusable",
 ]
 
 USAGE_ERROR = 2
@@ -117,15 +120,21 @@ def log_faults(settings: Settings) -> None:
     logging.basicConfig(level="DEBUG" if settings.log_level == "debug" else "ERROR", stream=sys.stderr)
 
 
-def called(setting: str) -> str:
-    """Return what a setting is called where it is given: its option, where it has one, and its variable."""
-    variable = f"GATEWAY_{setting.upper()}"
-    return f"{_OPTIONS[setting]} or {variable}" if setting in _OPTIONS else variable
+def called(setting: str, asked: Container[str]) -> str:
+    """Return what a setting is called where it was given: its option if that was asked for, else its variable."""
+    return _OPTIONS[setting] if setting in asked else f"GATEWAY_{setting.upper()}"
 
 
-def fault(error: Any) -> str:
-    """Say of one of pydantic's errors about the settings what was expected and what came."""
-    return f"{error['msg'][:1].lower()}{error['msg'][1:]}, got {error['input']!r}"
+def fault(error: Any, parsed: argparse.Namespace) -> str:
+    """Say of one of pydantic's errors about the settings which one it is, what was expected and what came."""
+    setting = str(error["loc"][0])
+    asked = {name for name, value in given(parsed).items() if value == error["input"]}
+    return f"{called(setting, asked)}: {error['msg'][:1].lower()}{error['msg'][1:]}, got {error['input']!r}"
+
+
+def unusable(error: SettingsError, parsed: argparse.Namespace) -> str:
+    """Say of a setting that cannot be used which one it is, and what was expected."""
+    return str(error) if error.setting is None else f"{called(error.setting, given(parsed))}: {error.words}"
 
 
 def example() -> Gateway:
@@ -164,7 +173,7 @@ def named_extractor(named: str, limits: Limits) -> Extractor:
         raise UsageError(f"{named}: expected a JSON Schema: {error.message}") from None
 
 
-def read(path: Path) -> str:
+def _read(path: Path) -> str:
     """Return a file's text, or that of stdin for `-`.
 
     Raises:
@@ -178,6 +187,18 @@ def read(path: Path) -> str:
         raise UsageError(f"{name}: {in_words(error)}") from None
     except UnicodeDecodeError:
         raise UsageError(f"{name}: expected UTF-8 text") from None
+
+
+def text_of(path: Path) -> str:
+    """Return the text to extract from.
+
+    Raises:
+        UsageError: it cannot be read, is no UTF-8, or there is nothing in it.
+    """
+    text = _read(path)
+    if is_blank(text):
+        raise UsageError(f"{path}: {NO_TEXT}")
+    return text
 
 
 def imported(name: str) -> Any:
@@ -202,7 +223,7 @@ def imported(name: str) -> Any:
 
 def _json(named: str) -> object:
     try:
-        return json.loads(read(Path(named)))
+        return json.loads(_read(Path(named)))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{named}: expected JSON: {error}") from None
 

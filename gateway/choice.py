@@ -99,8 +99,8 @@ def local_model(settings: Settings) -> ModelFile | None:
         return installed_model()
     path = Path(settings.model_file).expanduser()
     if not path.is_file():
-        raise SettingsError(f"GATEWAY_MODEL_FILE: expected a GGUF file, got {settings.model_file!r}")
-    return ModelFile(path.resolve(), "set by --model-file or GATEWAY_MODEL_FILE")
+        raise SettingsError(f"expected a GGUF file, got {settings.model_file!r}", setting="model_file")
+    return ModelFile(path.resolve(), "named by the settings")
 
 
 def _local(settings: Settings, reason: str) -> Choice:

@@ -1,7 +1,6 @@
 """The command `gateway`: serve, extract, record, model, doctor."""
 
 import argparse
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,15 +13,16 @@ from gateway.arguments import (
     add_command,
     add_provider,
     application,
-    called,
     configured,
     fault,
+    unusable,
 )
 from gateway.doctor_command import add_doctor
 from gateway.errors import ClientError, GatewayError
 from gateway.extract_command import add_extract
 from gateway.model_command import add_model
 from gateway.printable import complain, say
+from gateway.reasons import why_not_reached
 from gateway.record_command import add_record
 from gateway.serving import serve
 from gateway.settings import Settings, SettingsError, is_loopback
@@ -79,16 +79,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return int(parsed.run(parsed))
     except (SettingsError, UsageError) as error:
-        return complain(str(error), USAGE_ERROR)
+        words = unusable(error, parsed) if isinstance(error, SettingsError) else str(error)
+        return complain(words, USAGE_ERROR)
     except ValidationError as error:
         if error.title != Settings.__name__:
             raise  # a fault of the application's own, with its trace
-        first = error.errors()[0]
-        return complain(f"{called(str(first['loc'][0]))}: {fault(first)}", USAGE_ERROR)
+        return complain(fault(error.errors()[0], parsed), USAGE_ERROR)
     except ClientError as error:
         return complain(error.message, USAGE_ERROR)
     except GatewayError as error:
-        return complain(f"{error.code}: {error.message}", 1)
+        return complain(f"{error.code}: {error.full_message}", 1)
     except KeyboardInterrupt:
         return _INTERRUPTED
 
@@ -141,11 +141,5 @@ def _serve(parsed: argparse.Namespace) -> int:
     try:
         serve(gateway, lambda address: say(f"gateway: {address}"))
     except OSError as error:
-        return complain(f"cannot listen on {settings.host}, port {settings.port}: {_reason(error)}", 1)
+        return complain(f"cannot listen on {settings.host}, port {settings.port}: {why_not_reached(error)}", 1)
     return 0
-
-
-def _reason(error: OSError) -> str:
-    """Return the system's word for an error, or that of the look-up of a name."""
-    number = error.errno or 0
-    return (os.strerror(number) if number > 0 else str(error.strerror)).lower()

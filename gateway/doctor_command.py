@@ -1,6 +1,7 @@
 """The command `gateway doctor`: what is installed, what would run, whether it answers, and which setting is wrong.
 
-Each finding is one line in our own words; no credential, address or answer of a provider is in it.
+Each finding is one line in our own words; no credential and no answer of a provider is in it, of its address at most
+host and port.
 """
 
 import argparse
@@ -21,8 +22,18 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from gateway.arguments import add_command, add_provider, called, fault, given, log_faults
-from gateway.choice import Choice, choose
+from gateway.app import Gateway
+from gateway.arguments import (
+    add_command,
+    add_provider,
+    application,
+    configured,
+    fault,
+    given,
+    log_faults,
+    unusable,
+)
+from gateway.choice import Choice
 from gateway.core.limits import Limits
 from gateway.errors import GatewayError
 from gateway.models import has_runtime, installed_model
@@ -60,6 +71,7 @@ _QUESTION = ProviderRequest(
 _EPILOG = """\
 examples:
   gateway doctor
+  gateway doctor --app meetings:gateway      with your application: who may enter, and its own provider
   gateway doctor --provider local            start the model on this machine, and ask it once
   gateway doctor --json | jq .provider
 
@@ -100,6 +112,7 @@ def add_doctor(commands: Any) -> None:
         description="Look at this environment: versions, models, settings, the provider that would run, the port.",
         epilog=_EPILOG,
     )
+    command.add_argument("--app", metavar="module:attribute", help="a Gateway of yours, as `shop.extractors:gateway`")
     command.add_argument("--host", help="address that `gateway serve` is to listen on")
     command.add_argument("--port", type=int, help="TCP port that it is to listen on")
     add_provider(command)
@@ -108,15 +121,13 @@ def add_doctor(commands: Any) -> None:
 
 
 def _doctor(parsed: argparse.Namespace) -> int:
-    settings, faults = _settings(parsed)
+    gateway, faults = _gateway(parsed)
     findings = [*_installed(), *faults, *_unknown(os.environ), *_limit_faults(os.environ)]
     choice: Choice | None = None
-    if settings is not None:
-        log_faults(settings)
-        choice, chosen = _chosen(settings)
-        findings += [*chosen, *_served(settings)]
-        if choice is not None:
-            findings.append(asyncio.run(_reached(choice.provider, settings.model)))
+    if gateway is not None:
+        log_faults(gateway.settings)
+        choice, (chosen, *answers) = _chosen(gateway, parsed)
+        findings += [chosen, *_served(gateway), *answers]
     does_work = all(finding.verdict is not Verdict.FAIL for finding in findings)
     if parsed.json:
         _write_json(findings, choice, does_work=does_work)
@@ -165,22 +176,34 @@ def _installed() -> Iterator[Finding]:
     yield Finding(Verdict.OK, "model files", words)
 
 
-def _settings(parsed: argparse.Namespace) -> tuple[Settings | None, list[Finding]]:
-    """Return the settings, or what is wrong with their variables.
+def _gateway(parsed: argparse.Namespace) -> tuple[Gateway | None, list[Finding]]:
+    """Return the gateway that would run, or what is wrong with its variables.
 
     Raises:
-        ValidationError: it is an option that is wrong.
+        UsageError: what is named is no gateway.
+        ValidationError: it is an option that is wrong, or something of the application's own.
     """
-    asked = given(parsed)
     try:
-        return Settings(**asked), []
+        if parsed.app is None:
+            return Gateway(settings=Settings(**given(parsed)), limits=_limits()), []
+        gateway = application(parsed.app)
+        gateway.settings = configured(gateway, parsed)
+    except SettingsError:
+        return None, []  # a limit, which is a finding of its own
     except ValidationError as error:
         faults = error.errors()
-        if any(fault["loc"][0] in asked for fault in faults):
+        if error.title != Settings.__name__ or any(each["input"] in given(parsed).values() for each in faults):
             raise
-        return None, [
-            Finding(Verdict.FAIL, "settings", f"{called(str(each['loc'][0]))}: {fault(each)}") for each in faults
-        ]
+        return None, [Finding(Verdict.FAIL, "settings", fault(each, parsed)) for each in faults]
+    return gateway, []
+
+
+def _limits() -> Limits:
+    """Return the limits; one that is wrong is a finding of its own."""
+    try:
+        return limits_from()
+    except SettingsError:
+        return Limits()
 
 
 def _unknown(environment: Mapping[str, str]) -> Iterator[Finding]:
@@ -201,23 +224,29 @@ def _limit_faults(environment: Mapping[str, str]) -> Iterator[Finding]:
             yield Finding(Verdict.FAIL, "settings", str(error))
 
 
-def _chosen(settings: Settings) -> tuple[Choice | None, list[Finding]]:
-    """Return the provider that would run, and why."""
+def _chosen(gateway: Gateway, parsed: argparse.Namespace) -> tuple[Choice | None, list[Finding]]:
+    """Return the provider that would run, why, and whether it answers."""
     try:
-        limits = limits_from()
-    except SettingsError:
-        limits = Limits()  # which one is wrong is a finding of its own
-    try:
-        choice = choose(settings, limits)
+        choice = gateway.choice
     except SettingsError as error:
-        return None, [Finding(Verdict.FAIL, "provider", str(error))]
-    return choice, [Finding(Verdict.OK, "provider", choice.line)]
+        return None, [Finding(Verdict.FAIL, "provider", unusable(error, parsed))]
+    lacks_model = isinstance(choice.provider, OpenAIProvider) and _lacks_model(gateway, choice.provider)
+    answers = asyncio.run(_reached(choice.provider, lacks_model=lacks_model))
+    is_open = lacks_model and answers.verdict is not Verdict.OK
+    return choice, [Finding(Verdict.WARN if is_open else Verdict.OK, "provider", choice.line), answers]
 
 
-def _served(settings: Settings) -> Iterator[Finding]:
+def _lacks_model(gateway: Gateway, provider: OpenAIProvider) -> bool:
+    """Tell whether there are requests for which nobody but the provider can say which model is meant."""
+    own = [extractor.model for extractor in gateway.registry]
+    return gateway.settings.model is None and provider.model is None and not (own and all(own))
+
+
+def _served(gateway: Gateway) -> Iterator[Finding]:
     """Find what would keep `gateway serve` from listening."""
+    settings = gateway.settings
     try:
-        settings.check()
+        gateway.check()
     except SettingsError as error:
         yield Finding(Verdict.WARN, "serve", str(error))
     yield _port(settings.host, settings.port)
@@ -236,12 +265,12 @@ def _port(host: str, port: int) -> Finding:
     return Finding(Verdict.OK, "port", f"{host}, port {port}: free")
 
 
-async def _reached(provider: Provider, model: str | None) -> Finding:
+async def _reached(provider: Provider, *, lacks_model: bool) -> Finding:
     """Find out whether the provider answers; nothing that was started is left."""
     try:
         match provider:
             case OpenAIProvider():
-                return await _listed(provider, model)
+                return await _listed(provider, lacks_model=lacks_model)
             case LocalProvider():
                 return await _asked(provider)
             case RecordedProvider():
@@ -249,29 +278,31 @@ async def _reached(provider: Provider, model: str | None) -> Finding:
             case _:
                 return Finding(Verdict.WARN, "answers", f"not tried: {provider.name}")
     except GatewayError as error:
-        return Finding(Verdict.FAIL, "answers", error.message)
+        return Finding(Verdict.FAIL, "answers", error.full_message)
     finally:
         await provider.close()
 
 
-async def _listed(provider: OpenAIProvider, model: str | None) -> Finding:
+async def _listed(provider: OpenAIProvider, *, lacks_model: bool) -> Finding:
     try:
         async with asyncio.timeout(_LIST_S):
             models = await provider.models()
     except TimeoutError:
         return Finding(Verdict.FAIL, "answers", f"the provider did not list its models within {_LIST_S:g} s")
-    return _judged(models, model)
+    return _judged(models, provider.model, lacks_model=lacks_model)
 
 
-def _judged(models: list[str] | None, model: str | None) -> Finding:
+def _judged(models: list[str] | None, model: str | None, *, lacks_model: bool) -> Finding:
     if models is None:
         words = "the provider lists no models; does OPENAI_BASE_URL end in /v1?"
-        return Finding(Verdict.FAIL if model is None else Verdict.WARN, "answers", words)
+        return Finding(Verdict.FAIL if lacks_model else Verdict.WARN, "answers", words)
     listed = f"the provider lists {_count(len(models), 'model')}"
-    if model is None:
+    if lacks_model:
         is_clear = len(models) == 1
         words = "which is used" if is_clear else "and none is chosen: set GATEWAY_MODEL"
         return Finding(Verdict.OK if is_clear else Verdict.FAIL, "answers", f"{listed}, {words}")
+    if model is None:
+        return Finding(Verdict.OK, "answers", f"{listed}, and each extractor names its own")
     is_there = model in models
     words = f"{model} {'among them' if is_there else 'not among them'}"
     return Finding(Verdict.OK if is_there else Verdict.WARN, "answers", f"{listed}, {words}")

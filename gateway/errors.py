@@ -86,6 +86,7 @@ class GatewayError(Exception):
         retry_after_ms: when to try again, where that is known.
         phase: for time-outs: connect, first_delta, idle or total.
         errors: for invalid output: `{"path": JSON Pointer, "message": str}` each.
+        detail: what more the log and the command may say, such as an address: it reaches no frame.
         value: what an extraction had reached when it failed, as plain JSON; None where that is nothing.
     """
 
@@ -101,6 +102,7 @@ class GatewayError(Exception):
         retry_after_ms: int | None = None,
         phase: str | None = None,
         errors: tuple[dict[str, str], ...] = (),
+        detail: str = "",
     ) -> None:
         """Keep the words and where they apply."""
         super().__init__(message)
@@ -109,7 +111,13 @@ class GatewayError(Exception):
         self.retry_after_ms = retry_after_ms
         self.phase = phase
         self.errors = errors
+        self.detail = detail
         self.value: Any = None
+
+    @property
+    def full_message(self) -> str:
+        """The message with its detail, for those who operate the gateway."""
+        return f"{self.message} ({self.detail})" if self.detail else self.message
 
 
 class ClientError(GatewayError):
@@ -293,7 +301,7 @@ class Closed(Ending):
 
 
 class Disconnected(Ending):
-    """The server does not want this client back."""
+    """There never was a connection, or the server does not want this client back."""
 
     code = "disconnected"
 

@@ -18,7 +18,6 @@ from typing import Any
 from gateway.app import Gateway
 from gateway.arguments import (
     STDIN,
-    UsageError,
     add_command,
     add_mode,
     add_provider,
@@ -26,12 +25,13 @@ from gateway.arguments import (
     configured,
     log_faults,
     named_extractor,
-    read,
+    text_of,
 )
 from gateway.core import messages
 from gateway.core.extraction import Extraction
 from gateway.core.messages import Completed, Extract, Failed, Incomplete
 from gateway.core.values import JsonValue
+from gateway.errors import GatewayError
 from gateway.jobs import Job, Jobs
 from gateway.ports import ModelHost, Provider
 from gateway.printable import complain, say, unsteering
@@ -137,9 +137,7 @@ def _job(gateway: Gateway, parsed: argparse.Namespace) -> Job:
     extractor = _extractor(gateway, parsed)
     if parsed.input == STDIN and sys.stdin.isatty():
         say("gateway: type the text; Ctrl-D on a line of its own ends it")
-    text = read(parsed.input)
-    if not text.strip():
-        raise UsageError(f"{parsed.input}: expected a text to extract from, got nothing")
+    text = text_of(parsed.input)
     jobs = Jobs(gateway.registry, limits=gateway.limits, model=gateway.settings.model, has_inline_schemas=False)
     request = Extract(id=_NAME, input=text, many=parsed.many, model=parsed.model, mode=parsed.mode)
     return jobs.job(request, extractor)
@@ -165,7 +163,7 @@ async def _run(gateway: Gateway, provider: Provider, job: Job, parsed: argparse.
             ending = await show.ending()
             if not parsed.json:
                 await asyncio.to_thread(_write_value, audience.run.extraction, ending)
-            return _say_ending(ending, show.facts(ending), signals)
+            return _say_ending(ending, audience.run.extraction.error, show.facts(ending), signals)
         finally:
             await gateway.close()
 
@@ -227,7 +225,9 @@ def _pretty(value: JsonValue) -> str:
     return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
 
 
-def _say_ending(ending: messages.Terminal, facts: tuple[str, ...], signals: _Signals) -> int:
+def _say_ending(
+    ending: messages.Terminal, error: GatewayError | None, facts: tuple[str, ...], signals: _Signals
+) -> int:
     """Say how it ended: where it went well only to people; return the exit status."""
     seconds = f"{ending.timing.total_ms / 1000:.1f} s"
     match ending:
@@ -236,7 +236,8 @@ def _say_ending(ending: messages.Terminal, facts: tuple[str, ...], signals: _Sig
         case Incomplete():
             return complain(_LENGTH, _INCOMPLETE)
         case Failed():
-            return complain(f"{ending.error.code}: {ending.error.message}", _FAILED)
+            words = ending.error.message if error is None else error.full_message
+            return complain(f"{ending.error.code}: {words}", _FAILED)
         case _:
             return _close(f"interrupted after {seconds}", facts, signals.status or _FAILED)
 

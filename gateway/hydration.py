@@ -4,12 +4,20 @@ from collections.abc import Mapping, Sequence
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel
+from pydantic import BaseModel, TypeAdapter
 from pydantic.fields import FieldInfo
 
 from gateway.core.values import JsonValue
 
-__all__ = ["hydrated"]
+__all__ = ["annotation_of", "hydrated"]
+
+
+def annotation_of(declared: Any) -> Any:
+    """Return a type as it is, and of a `TypeAdapter` the type it was made for.
+
+    Pydantic has no public name for that. Where it is not there, partial values stay plain JSON; the last one does not.
+    """
+    return getattr(declared, "_type", Any) if isinstance(declared, TypeAdapter) else declared
 
 
 def hydrated(annotation: Any, value: JsonValue) -> Any:

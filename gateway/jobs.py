@@ -14,6 +14,7 @@ from gateway.core.parts import ENCODINGS, Shown
 from gateway.core.redaction import Transform
 from gateway.core.schema import Schema
 from gateway.errors import BadRequest, Forbidden
+from gateway.inputs import NO_TEXT, is_blank
 from gateway.ports import Mode, ProviderRequest
 from gateway.principal import ANYBODY, Principal
 from gateway.registry import DEFAULT_INSTRUCTIONS, Extractor, Registry
@@ -176,6 +177,8 @@ def _chat(request: messages.Extract, extractor: Extractor) -> tuple[dict[str, An
         got = "neither" if request.input is None else "both"
         raise BadRequest(f"input: expected either input or messages, got {got}", param="input")
     if request.input is not None:
+        if is_blank(request.input):
+            raise BadRequest(f"input: {NO_TEXT}", param="input")
         return (_system(extractor.instructions), {"role": "user", "content": request.input})
     given = tuple(request.messages or ())
     if not given:

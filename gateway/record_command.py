@@ -6,10 +6,11 @@ import os
 import sys
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from gateway.arguments import UsageError, add_command, add_mode, add_provider, given, named_extractor, read
+from gateway.arguments import UsageError, add_command, add_mode, add_provider, given, named_extractor, text_of
 from gateway.choice import choose
 from gateway.core.extraction import Extraction, State
 from gateway.core.limits import Limits
@@ -17,8 +18,9 @@ from gateway.core.messages import Extract
 from gateway.core.schema import Schema
 from gateway.errors import GatewayError
 from gateway.jobs import Job, Jobs
-from gateway.ports import ProviderRequest, Text
+from gateway.ports import ModelHost, Provider, ProviderRequest, Text
 from gateway.printable import printable, say
+from gateway.providers.openai import OpenAIProvider
 from gateway.providers.recorded import Recording, RecordingProvider
 from gateway.recordings import Conference
 from gateway.registry import Extractor, Registry
@@ -69,9 +71,9 @@ def _record(parsed: argparse.Namespace) -> int:
     _check_output(parsed.output, may_replace=parsed.force)
     job = _job(parsed, settings, limits)
     provider = choose(settings, limits).provider
-    recorder = RecordingProvider(provider, source=f"provider {provider.name}, model {settings.model or 'default'}")
+    recorder = RecordingProvider(provider)
     cut = asyncio.run(_ask(recorder, job.request))
-    recording = recorder.recording()
+    recording = recorder.recording(_source(provider))
     if cut is not None and not recording.deltas:
         raise cut
     sys.stdout.write("\n")
@@ -79,6 +81,13 @@ def _record(parsed: argparse.Namespace) -> int:
     _write(parsed.output, recording)
     ending = "" if fault is None else f", which plays a failure: {fault}"
     return say(f"gateway: wrote {parsed.output}{ending}", int(fault is not None))
+
+
+def _source(provider: Provider) -> str:
+    """Say where an answer comes from; what its model is called is known once it has answered."""
+    model = provider.model if isinstance(provider, ModelHost | OpenAIProvider) else None
+    parts = (f"provider {provider.name}", model and f"model {model}", datetime.now(UTC).date().isoformat())
+    return ", ".join(filter(None, parts))
 
 
 def _check_output(path: Path, *, may_replace: bool) -> None:
@@ -94,7 +103,7 @@ def _check_output(path: Path, *, may_replace: bool) -> None:
 
 
 def _job(parsed: argparse.Namespace, settings: Settings, limits: Limits) -> Job:
-    text = read(parsed.input)
+    text = text_of(parsed.input)
     registry = Registry()
     registry.add(_extractor(parsed.schema, limits))
     jobs = Jobs(registry, limits=limits, model=settings.model, has_inline_schemas=False)
@@ -131,7 +140,7 @@ def _fault(job: Job, recording: Recording, cut: GatewayError | None, limits: Lim
     if outcome is State.COMPLETED:
         outcome = extraction.judge().error or outcome
     if isinstance(outcome, GatewayError):
-        return outcome.message
+        return outcome.full_message
     return None if outcome is State.COMPLETED else "the model stopped before the end, at its length limit"
 
 

@@ -24,7 +24,18 @@ _IMPLIED_PORTS = {"http": ":80", "https": ":443"}
 
 
 class SettingsError(ValueError):
-    """A setting that cannot be used; the message says which and what was expected."""
+    """A setting that cannot be used; the message says which and what was expected.
+
+    Attributes:
+        setting: its name, where it is one of `Settings`: the command line may have an option for it.
+        words: the message without its name.
+    """
+
+    def __init__(self, words: str, *, setting: str | None = None) -> None:
+        """Keep the words; the name of a setting is put before them."""
+        super().__init__(words if setting is None else f"{_PREFIX}{setting.upper()}: {words}")
+        self.setting = setting
+        self.words = words
 
 
 def _listed(value: object) -> object:

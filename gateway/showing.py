@@ -55,12 +55,13 @@ class _News:
 
 
 class _Lines(_News):
-    """Snapshots as lines of JSON; those that a slow reader leaves waiting are kept up to a bound."""
+    """Snapshots as lines of JSON, but for those that show nothing new; what a slow reader leaves waiting is bounded."""
 
     def __init__(self, audience: Audience, interval_ms: int) -> None:
         super().__init__(interval_ms)
         self._extraction = audience.run.extraction
         self._rev: int | None = None
+        self._shown = ""
         self._waiting: deque[str] = deque()
         self._waiting_chars = 0
 
@@ -81,7 +82,10 @@ class _Lines(_News):
         if self._rev != document.rev:
             update = document.update(View(Encoding.SNAPSHOT), self._rev)
             self._rev = update.rev
-            self._put(f'{{"type":"{update.type}",{update.body}')
+            shown = update.body.partition('"value":')[2]  # with the mark of the final one
+            if shown != self._shown:
+                self._shown = shown
+                self._put(f'{{"type":"{update.type}",{update.body}')
         if terminal:
             self._put(terminal)
 

@@ -16,7 +16,7 @@ from gateway.core.parts import Shown
 from gateway.core.values import JsonValue
 from gateway.errors import ERRORS, CancelledExtraction, GatewayError, IncompleteExtraction, Internal
 from gateway.hub import Audience
-from gateway.hydration import hydrated
+from gateway.hydration import annotation_of, hydrated
 from gateway.ports import Mode
 
 __all__ = [
@@ -145,13 +145,13 @@ async def partials(
     finally:
         audience.detach(listener)
         audience.run.cancel()
-    if (failure := _failure(extraction.terminal)) is not None:
+    if (failure := _failure(extraction.terminal, extraction.error)) is not None:
         failure.value = follower.value
         raise failure
 
 
-def _failure(terminal: Terminal | None) -> GatewayError | None:
-    """Return what to raise for an ending other than `completed`."""
+def _failure(terminal: Terminal | None, cause: GatewayError | None) -> GatewayError | None:
+    """Return what to raise for an ending other than `completed`; the cause knows what the wire is not told."""
     if isinstance(terminal, Incomplete):
         return IncompleteExtraction(f"the model was cut off by its {_CUTS[terminal.reason]}")
     if isinstance(terminal, Cancelled):
@@ -159,23 +159,24 @@ def _failure(terminal: Terminal | None) -> GatewayError | None:
     if isinstance(terminal, Failed):
         failure = terminal.error
         error = ERRORS.get(failure.code, Internal)
-        return error(failure.message, phase=failure.phase or None, errors=tuple(failure.errors or ()))
+        detail = "" if cause is None else cause.detail
+        return error(failure.message, phase=failure.phase or None, errors=tuple(failure.errors or ()), detail=detail)
     return None
 
 
-def validated_by(annotation: Any) -> Callable[[JsonValue], Any]:
+def validated_by(declared: Any) -> Callable[[JsonValue], Any]:
     """Return what makes the instance of a final value.
 
     The value is the validated model's own JSON; where that does not validate again (an alias that only applies to
     one direction), the instance is made without validation.
     """
-    adapter: TypeAdapter[Any] = TypeAdapter(annotation)
+    adapter: TypeAdapter[Any] = declared if isinstance(declared, TypeAdapter) else TypeAdapter(declared)
 
     def instance(value: JsonValue) -> Any:
         try:
             return adapter.validate_json(to_json(value))
         except ValidationError:
-            return hydrated(annotation, value)
+            return hydrated(annotation_of(declared), value)
 
     return instance
 

@@ -5,6 +5,7 @@ import json
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
@@ -86,8 +87,8 @@ def test_every_setting_that_is_wrong_is_named(
     assert (status, report["works"], found(report, "provider")) == (1, False, [])
     assert sorted(settings) == sorted(
         [
-            ("fail", f"--port or GATEWAY_PORT: {NO_INTEGER}, got 'x'"),
-            ("fail", "--speed or GATEWAY_SPEED: input should be greater than or equal to 0, got '-1'"),
+            ("fail", f"GATEWAY_PORT: {NO_INTEGER}, got 'x'"),
+            ("fail", "GATEWAY_SPEED: input should be greater than or equal to 0, got '-1'"),
             ("warn", "GATEWAY_PROT: there is no such setting; the closest is GATEWAY_PORT"),
             (
                 "warn",
@@ -102,7 +103,7 @@ def test_every_setting_that_is_wrong_is_named(
 def test_an_option_that_is_wrong(capsys: pytest.CaptureFixture[str]) -> None:
     """It is asked for wrongly, and no finding."""
     assert main(["doctor", "--port", "65536"]) == 2
-    assert capsys.readouterr().err.startswith("gateway: --port or GATEWAY_PORT: ")
+    assert capsys.readouterr().err.startswith("gateway: --port: ")
 
 
 def test_an_option_mends_a_variable(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -124,7 +125,7 @@ def test_an_unknown_setting_alone_is_a_warning(
     [
         (["--provider", "openai"], "provider openai: set OPENAI_API_KEY"),
         (["--recording", "missing.json"], "recording missing.json: no such file"),
-        (["--provider", "local", "--model-file", "missing.gguf"], "GATEWAY_MODEL_FILE: expected a GGUF file"),
+        (["--provider", "local", "--model-file", "missing.gguf"], "--model-file: expected a GGUF file"),
     ],
 )
 def test_a_provider_that_cannot_be_chosen(arguments: list[str], words: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -132,6 +133,70 @@ def test_a_provider_that_cannot_be_chosen(arguments: list[str], words: str, caps
     status, report = examined(capsys, *arguments)
     ((verdict, said),) = found(report, "provider")
     assert (status, verdict, said[: len(words)], report["provider"]) == (1, "fail", words, None)
+
+
+APPLICATION = """
+from gateway import Gateway
+from pydantic import BaseModel
+
+gateway = Gateway(authenticate=lambda connection, credential: None)
+
+class Note(BaseModel):
+    text: str
+
+gateway.extractor(model="own")(Note)
+"""
+
+
+@pytest.fixture
+def app(folder: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Write an application that says itself who may enter and which model each extractor asks."""
+    (next(folder) / "own_app.py").write_text(APPLICATION)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield "own_app:gateway"
+    sys.modules.pop("own_app", None)
+
+
+def test_an_application_that_says_who_may_enter(app: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """It needs no tokens beyond loopback, as `gateway serve` sees it."""
+    status, report = examined(capsys, "--app", app, "--provider", "recorded", "--host", "0.0.0.0")  # noqa: S104
+    assert (status, found(report, "serve"), report["provider"]) == (0, [], "recorded")
+
+
+async def test_an_application_whose_extractors_name_their_models(
+    app: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nobody needs GATEWAY_MODEL then."""
+    async with FakeOpenAI(models=["a", "b"]) as server:
+        monkeypatch.setenv("OPENAI_BASE_URL", server.base_url)
+        status = await asyncio.to_thread(main, ["doctor", "--json", "--app", app])
+    words = "the provider lists 2 models, and each extractor names its own"
+    report = json.loads(capsys.readouterr().out)
+    assert (status, found(report, "answers"), found(report, "provider")[0][0]) == (0, [("ok", words)], "ok")
+
+
+def test_an_application_that_cannot_be_made(
+    app: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A variable that is wrong is found all the same; what is no gateway is asked for wrongly."""
+    for name, value in {"PORT": "x", "VALUE_BYTES": "0"}.items():
+        monkeypatch.setenv(f"GATEWAY_{name}", value)
+        status, report = examined(capsys, "--app", app)
+        assert (status, [words.partition(":")[0] for _, words in found(report, "settings")]) == (1, [f"GATEWAY_{name}"])
+        monkeypatch.delenv(f"GATEWAY_{name}")
+    assert main(["doctor", "--app", "own_app:Note"]) == 2
+    assert "expected a gateway.Gateway" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("model", "verdict"), [(None, "warn"), ("m", "ok")])
+def test_a_key_without_a_model(
+    model: str | None, verdict: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is no more than a warning that every request has to name one, where the list of models cannot be had."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{closed.getsockname()[1]}/v1")
+    _, report = examined(capsys, *(["--model", model] if model else []))
+    assert [each for each, _ in found(report, "provider")] == [verdict]
 
 
 def test_a_port_that_is_taken(capsys: pytest.CaptureFixture[str]) -> None:
@@ -188,12 +253,13 @@ async def test_a_server_is_asked_for_its_models(
 
 
 def test_a_server_that_is_not_there(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    """It is a failure in our own words."""
+    """It is a failure in our own words, with the host, the port and the system's reason, and no more of the address."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
     monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{port}/v1")
     status, report = examined(capsys)
-    assert (status, found(report, "answers")) == (1, [("fail", "the provider could not be reached")])
+    words = f"the provider could not be reached (127.0.0.1:{port}: connection refused)"
+    assert (status, found(report, "answers")) == (1, [("fail", words)])
 
 
 @pytest.mark.e2e

@@ -5,6 +5,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncGenerator, Iterator
@@ -161,12 +162,20 @@ def frames(out: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in out.splitlines()]
 
 
-def test_every_revision_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+def new(shown: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the revisions that show something which the one before did not, and the final one."""
+    followed = zip(shown[1:], shown, strict=False)
+    return [shown[0], *(each for each, before in followed if each["value"] != before["value"] or "final" in each)]
+
+
+def test_every_revision_that_shows_something_new_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
     """Snapshots without id, the validated one marked, then the terminal: what the core says, frame by frame."""
     assert main(["extract", *SHIPPED, "--speed", "0", "--json", "--interval", "0"]) == 0
     *snapshots, ending = frames(capsys.readouterr().out)
     epoch = ending["epoch"]
-    assert snapshots == [{"type": "snapshot", "epoch": epoch, **shown} for shown in revisions()]
+    expected = new(list(revisions()))
+    assert snapshots == [{"type": "snapshot", "epoch": epoch, **shown} for shown in expected]
+    assert [shown["rev"] for shown in expected[:2]] == [0, 2]
     assert (ending["type"], ending["rev"], "id" in ending) == ("completed", snapshots[-1]["rev"], False)
 
 
@@ -221,6 +230,16 @@ def test_a_text_that_the_provider_does_not_know(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err.startswith("gateway: provider_error: there is no recording for this text")
 
 
+def test_a_provider_that_is_not_there(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line, with the address and the system's reason."""
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        place = f"127.0.0.1:{closed.getsockname()[1]}"
+    monkeypatch.setenv("OPENAI_BASE_URL", f"http://{place}/v1")
+    assert main(["extract", "in.txt", "--schema", "schema.json", "--model", "m"]) == 1
+    words = f"gateway: provider_error: the provider could not be reached ({place}: connection refused)\n"
+    assert capsys.readouterr().err == words
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -245,7 +264,7 @@ def test_a_text_that_the_provider_does_not_know(capsys: pytest.CaptureFixture[st
         ),
         (["in.txt", "--schema", "own_broken:Thing"], "own_broken:Thing: importing own_broken failed: "),
         ([*PLAYED, "--recording", "missing.json"], "recording missing.json: no such file"),
-        ([*PLAYED, "--speed", "-1"], "--speed or GATEWAY_SPEED: "),
+        ([*PLAYED, "--speed", "-1"], "--speed: "),
         ([*PLAYED, "--provider", "openai"], "provider openai: set OPENAI_API_KEY"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

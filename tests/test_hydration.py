@@ -3,9 +3,9 @@
 from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter
 
-from gateway.hydration import hydrated
+from gateway.hydration import annotation_of, hydrated
 
 
 class Inner(BaseModel):
@@ -39,6 +39,12 @@ def test_what_has_not_come_is_its_default_or_none() -> None:
     model = hydrated(Outer, {"one": {"name": None}})
     assert (model.one.name, model.one.age, model.maybe, model.many, model.aliased) == (None, 7, None, [], "d")
     assert model.model_fields_set == {"one"}
+
+
+@pytest.mark.parametrize("declared", [Inner, Inner | None, list[Inner], int])
+def test_the_type_of_an_adapter(declared: Any) -> None:
+    """Is the one it was made for, which pydantic has no public name for."""
+    assert annotation_of(TypeAdapter(declared)) == annotation_of(declared) == declared
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,16 @@ def test_an_inline_schema() -> None:
     assert (job.schema.json_schema, job.key) == (SCHEMA, None)
 
 
+@pytest.mark.parametrize("text", ["", " ", "\n\t\u00a0\u2003"])
+def test_a_text_with_nothing_in_it(text: str) -> None:
+    """Is refused before a model invents something; messages are the client's own."""
+    error = refusal(schema=SCHEMA, input=text)
+    assert (error.code, error.param) == ("bad_request", "input")
+    assert error.message == "input: expected a text to extract from, got nothing"
+    chat = [{"role": "user", "content": text}]
+    assert jobs().job(extract(schema=SCHEMA, messages=chat)).request.messages[-1] == chat[0]
+
+
 def test_an_extractor() -> None:
     """Its instructions, model and mode hold; the client's word goes before them."""
     request = jobs().job(extract(extractor="known", input="x")).request

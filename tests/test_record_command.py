@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
+from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,7 @@ def test_an_answer(capsys: pytest.CaptureFixture[str]) -> None:
     shown, said = capsys.readouterr()
     assert (status, recording.input, len(json.loads(shown)["users"])) == (0, CONFERENCE_TEXT, 4)
     assert said == "gateway: wrote out.json\n"
+    assert recording.source.startswith("provider recorded, 2")
 
 
 @pytest.mark.parametrize("schema", ["schema.json", "own_models:Thing"])
@@ -120,6 +122,7 @@ def test_a_file_that_is_there_is_kept(capsys: pytest.CaptureFixture[str]) -> Non
     [
         (["missing.txt"], 2, "missing.txt: no such file"),
         (["latin.txt"], 2, "latin.txt: expected UTF-8 text"),
+        (["blank.txt"], 2, "blank.txt: expected a text to extract from, got nothing"),
         (["in.txt", "--schema", "missing.json"], 2, "missing.json: no such file"),
         (["in.txt", "--schema", "in.txt"], 2, "in.txt: expected JSON"),
         (["in.txt", "--schema", "no_such_module:Thing"], 2, "no_such_module"),
@@ -135,6 +138,7 @@ def test_what_cannot_be_recorded(
 ) -> None:
     """What is asked for wrongly is found before the model is asked; where nothing came, nothing is written."""
     (folder / "latin.txt").write_bytes(b"\xe9")
+    (folder / "blank.txt").write_text(" \n")
     (folder / "wrong.json").write_text('{"type": "nothing"}')
     assert main(["record", "-o", "out.json", "--provider", "recorded", *arguments]) == status
     sys.modules.pop("own_models", None)
@@ -167,6 +171,16 @@ async def recording_from(server: FakeOpenAI) -> AsyncGenerator[asyncio.subproces
         if started.returncode is None:
             started.kill()
         await started.communicate()
+
+
+async def test_a_recording_says_where_it_comes_from(folder: Path) -> None:
+    """The provider, the model that the server has, and the day in UTC."""
+    before = datetime.now(UTC).date()
+    async with FakeOpenAI(Reply(['{"a": "x"}'])) as server, recording_from(server) as running:
+        await running.communicate()
+    provider, model, day = Recording.from_json((folder / "out.json").read_bytes()).source.split(", ")
+    assert (provider, model) == ("provider openai", "model fake-model")
+    assert before <= date.fromisoformat(day) <= datetime.now(UTC).date()
 
 
 @pytest.mark.parametrize(

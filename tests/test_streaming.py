@@ -4,17 +4,18 @@ import asyncio
 import os
 import subprocess
 import sys
+from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing
 from copy import deepcopy
-from typing import Any
+from typing import Any, assert_type
 
 import httpx2
 import pytest
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 import gateway as package
 from gateway import Gateway
-from gateway.errors import GatewayError
+from gateway.errors import BadRequest, GatewayError, InvalidOutput
 from gateway.models import installed_model
 from gateway.ports import Finish
 from gateway.providers.local import LocalProvider
@@ -201,6 +202,54 @@ async def test_a_wrong_option_is_refused_before_anything_runs(options: Any, word
         with pytest.raises(GatewayError, match=words):
             gateway.stream(Note, "text", **options)
         assert gateway.hub.running() == []
+
+
+async def test_a_type_that_is_no_class() -> None:
+    """Inside a TypeAdapter: partials have its models as far as they go, the last one is its instance."""
+    adapter = TypeAdapter[Person | None](Person | None)
+    async with gateway_with('{"value": {"name": "A', 'nn", "age": "4', '1"}}', Finish("stop")) as gateway:
+        partials = [partial async for partial in gateway.stream(adapter, "text", interval=0)]
+        assert_type(partials[-1], Partial[Person | None])
+    first = next(partial.model for partial in partials if partial.model is not None)
+    assert (isinstance(first, Person), partials[-1].model) == (True, Person(name="Ann", age=41))
+
+
+async def test_an_adapter_validates_as_it_is_configured() -> None:
+    """What it holds back, the model's own type would let through."""
+    adapter = TypeAdapter[list[int]](list[int], config=ConfigDict(strict=True))
+    async with gateway_with('{"value": ["4"]}', Finish("stop")) as gateway:
+        assert [partial.model async for partial in gateway.stream(list[int], "text")][-1] == [4]
+        with pytest.raises(InvalidOutput):
+            assert [partial.value async for partial in gateway.stream(adapter, "text")]
+
+
+async def test_an_adapter_of_what_is_registered() -> None:
+    """Is that extractor: its instructions hold."""
+    gateway = gateway_with('{"people": [], "note": "x"}', Finish("stop"))
+    gateway.extractor(instructions="Do it.")(Note)
+    async with gateway:
+        notes = [partial async for partial in gateway.stream(TypeAdapter(Note), "text")]
+        assert_type(notes[-1].model, Note)
+    assert isinstance(gateway.provider, ScriptedProvider)
+    assert [request.messages[0]["content"] for request in gateway.provider.requests] == ["Do it."]
+
+
+def test_what_the_types_say() -> None:
+    """Every way to ask knows what it gives: of a class, of an adapter, with async and without."""
+    gateway = gateway_with('{"people": [], "note": "x"}', Finish("stop"))
+    adapter = TypeAdapter[Note | None](Note | None)
+    assert_type([partial.model for partial in gateway.stream_sync(Note, "text")], list[Note])
+    assert_type(package.stream(Note, "text"), AsyncGenerator[Partial[Note], None])
+    assert_type(package.stream(adapter, "text"), AsyncGenerator[Partial[Note | None], None])
+    assert_type(package.stream_sync(adapter, "text"), Generator[Partial[Note | None], None, None])
+
+
+async def test_a_text_with_nothing_in_it_asks_no_model() -> None:
+    """It is refused by its name, in the words of the command."""
+    async with gateway_with() as gateway:
+        with pytest.raises(BadRequest, match=r"^input: expected a text to extract from, got nothing$") as refused:
+            gateway.stream(Note, " ")
+    assert refused.value.param == "input"
 
 
 async def test_nothing_runs_before_the_first_step() -> None:

@@ -31,12 +31,16 @@ from gateway.errors import (
     Internal,
     Unauthenticated,
 )
+from gateway.reasons import why_not_reached
 from gateway.version import __version__
 
-__all__ = ["SILENCE_S", "Connection", "Owner", "Token"]
+__all__ = ["FIRST_S", "SILENCE_S", "Connection", "Owner", "Token"]
 
 Token: TypeAlias = str | Callable[[], str | Awaitable[str | None] | None] | None
 """A credential, or what is asked for one before each connection (it must not block); None: none."""
+
+FIRST_S = 30.0
+"""For the first connection: a wrong address or port is not waited for without end."""
 
 SILENCE_S = 25.0  # PROTOCOL.md §7
 _FAREWELL_S = 2.0  # for the server to answer our close
@@ -80,6 +84,7 @@ class Connection:
         token: the credential.
         client: free text for the server's log.
         chance: gives 0 to 1, for the jitter of waits.
+        timeout_s: for the first connection; None: without end, as it is for every later one.
         silence_s: without any frame for so long, the line counts as dead.
         socket_options: of `websockets.asyncio.client.connect`, such as `ssl` and `proxy`.
 
@@ -95,6 +100,7 @@ class Connection:
         token: Token,
         client: str | None,
         chance: Callable[[], float],
+        timeout_s: float | None,
         silence_s: float,
         socket_options: dict[str, Any],
     ) -> None:
@@ -109,20 +115,25 @@ class Connection:
         self._token = token
         self._client = f"python/{__version__}" if client is None else client
         self._chance = chance
+        self._timeout_s = timeout_s
         self._silence_s = silence_s
         self._socket_options = socket_options
         self._recovery = Recovery(can_refresh=callable(token))
         self._socket: ClientConnection | None = None
         self._due = asyncio.Event()
         self._is_open = False
-        self._reason: GatewayError | None = None  # why the server will not have us, in its own words
+        self._reason: GatewayError | None = None  # why there is no connection, in the server's words where it has some
+        self._first: asyncio.Timeout | None = None  # runs until there was a connection
         self._largest_bytes: float = inf  # that the server takes
 
     async def run(self) -> None:
         """Be connected until the server does not want us back, or this is cancelled."""
         error: GatewayError = Closed("the session was closed")
         try:
-            error = await self._stay()
+            async with asyncio.timeout(self._timeout_s) as self._first:
+                error = await self._stay()
+        except TimeoutError:
+            error = self._given_up()
         except Exception:  # noqa: BLE001 - nobody who waits for a value is left waiting, whatever it was
             _log.exception("the connection to %s failed", self._place)
             error = Internal("a fault of the client; the log has the trace")
@@ -144,16 +155,21 @@ class Connection:
         now_s = asyncio.get_running_loop().time
         while True:
             code = await self._visit()
+            self._reason = self._reason or Disconnected(_ended_with(code))
             delay_s = self._recovery.lose(code, now_s=now_s(), chance=self._chance())
             if delay_s is None:
-                return self._reason or Disconnected(f"the server closed the connection ({code})")
+                return self._reason
             self._owner.lose(is_slow=reaction(code) is Reaction.SLOWER)
-            _log.warning("%s is gone (%d); next try in %.1f s", self._place, code, delay_s)
+            _log.warning("%s: %s; next try in %.1f s", self._place, self._reason.message, delay_s)
             await asyncio.sleep(delay_s)
+
+    def _given_up(self) -> GatewayError:
+        """Return what to say where there never was a connection."""
+        why = "no answer" if self._reason is None else self._reason.message
+        return Disconnected(f"no connection to {self._place} within {self._timeout_s:g} s: {why}")
 
     async def _visit(self) -> int:
         """Be connected once, and return the code it ended with."""
-        self._reason = None
         try:
             token = await self._asked_token()
             async with self._dialled() as socket:
@@ -166,8 +182,8 @@ class Connection:
             return self._refused(refusal)
         except ConnectionClosed as closed:
             return _code_of(closed)
-        except (OSError, TimeoutError, WebSocketException) as fault:
-            _log.warning("no connection to %s: %s", self._place, fault)
+        except (OSError, WebSocketException) as fault:
+            self._reason = Disconnected(_why(fault))
             return LOST
         finally:
             self._socket, self._is_open = None, False
@@ -201,6 +217,7 @@ class Connection:
         return code_of_status(status)
 
     async def _converse(self, socket: ClientConnection, token: str | None) -> int:
+        self._reason = None
         hello = {"type": "hello", "client": self._client} | ({} if token is None else {"token": token})
         await socket.send(_encoded(hello), text=True)
         # Two tasks: a server that waits for us to read does not read what we would wait to send.
@@ -261,6 +278,8 @@ class Connection:
     def _open(self, socket: ClientConnection, welcome: Message) -> None:
         self._recovery.open(asyncio.get_running_loop().time())
         self._is_open = True
+        if self._first is not None and not self._first.expired():
+            self._first.reschedule(None)
         value_bytes, self._largest_bytes = _limit(welcome, "value_bytes", 0), _limit(welcome, "message_bytes", inf)
         # A snapshot is the value and an envelope, a patch rarely more.
         socket.protocol.max_message_size = max(_LARGEST_FRAME_BYTES, 2 * int(value_bytes))
@@ -276,6 +295,15 @@ def _code_of(closed: ConnectionClosed) -> int:
     """Return the server's code, else ours (what it sent was too big, say), else that of a lost line."""
     close = closed.rcvd or closed.sent
     return LOST if close is None else close.code
+
+
+def _ended_with(code: int) -> str:
+    return "the connection was lost" if code == LOST else f"the server closed the connection ({code})"
+
+
+def _why(fault: OSError | WebSocketException) -> str:
+    """Say why a connection was not made."""
+    return why_not_reached(fault) if isinstance(fault, OSError) else str(fault)
 
 
 def _limit(welcome: Message, name: str, default: float) -> float:

@@ -11,7 +11,7 @@ import msgspec
 from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
 from gateway.client.asking import Message
-from gateway.client.connection import SILENCE_S, Connection, Token
+from gateway.client.connection import FIRST_S, SILENCE_S, Connection, Token
 from gateway.client.watch import Watch
 from gateway.client.watches import Watches
 from gateway.core.pointer import join
@@ -59,6 +59,7 @@ class Session:
         token: the credential.
         client: free text for the server's log.
         chance: gives 0 to 1.
+        timeout_s: for the first connection.
         silence_s: without any frame for so long, the line counts as dead.
         socket_options: of `websockets.asyncio.client.connect`.
     """
@@ -70,6 +71,7 @@ class Session:
         token: Token = None,
         client: str | None = None,
         chance: Callable[[], float] = random.random,
+        timeout_s: float | None = FIRST_S,
         silence_s: float = SILENCE_S,
         **socket_options: Any,
     ) -> None:
@@ -81,6 +83,7 @@ class Session:
             token=token,
             client=client,
             chance=chance,
+            timeout_s=timeout_s,
             silence_s=silence_s,
             socket_options=socket_options,
         )
@@ -121,7 +124,7 @@ class Session:
         """Wait for the connection, and return its `welcome`.
 
         Raises:
-            GatewayError: there will be none: the server refused us, or the session was closed.
+            GatewayError: there will be none: the server refused us, nobody answered in time, or the session was closed.
         """
         watches = self._watches
         while watches.welcome is None or not watches.is_open:
@@ -193,6 +196,7 @@ def connect(
     token: Token = None,
     client: str | None = None,
     chance: Callable[[], float] = random.random,
+    timeout_s: float | None = FIRST_S,
     **socket_options: Any,
 ) -> Session:
     """Return a session for `async with`: it connects, and connects again, and resumes every watch where it was.
@@ -204,7 +208,9 @@ def connect(
         token: the credential, or what is asked for one, anew for each connection: a function, also an async one.
         client: free text for the server's log.
         chance: gives 0 to 1, for the jitter of waits.
-        socket_options: of `websockets.asyncio.client.connect`, such as `ssl` and `proxy`.
+        timeout_s: for the first connection; then everything that waits fails with `disconnected`, which says why there
+            is none. None: without end. A session that was connected once is never given up for a bad line.
+        socket_options: of `websockets.asyncio.client.connect`, such as `ssl`, `proxy` and `additional_headers`.
 
     Raises:
         ValueError: that is no such URL.
@@ -213,7 +219,7 @@ def connect(
         >>> async with connect("ws://127.0.0.1:8080/v1/ws") as session:
         ...     value = await session.extract(extractor="meeting", input=text).result()
     """
-    return Session(url, token=token, client=client, chance=chance, **socket_options)
+    return Session(url, token=token, client=client, chance=chance, timeout_s=timeout_s, **socket_options)
 
 
 def _with_key(options: ExtractOptions) -> Message:

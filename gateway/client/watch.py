@@ -97,7 +97,7 @@ class Watch(Generic[T_co]):
         Raises:
             GatewayError: there is none; its `code` says why, its `value` is what had been reached. Besides the codes
                 of PROTOCOL.md §9 those are `incomplete`, `cancelled`, `closed` (this side stopped looking) and
-                `disconnected` (the server does not want this client back).
+                `disconnected` (there never was a connection, or the server does not want this client back).
         """
         while not self._asking.is_ended:
             await self._bell.heard()

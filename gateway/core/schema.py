@@ -52,14 +52,19 @@ class Schema:
     _items: ItemSchemas
 
     @classmethod
-    def from_model(cls, model: Any, *, name: str | None = None) -> "Schema":
+    def from_model(cls, model: Any, *, name: str | None = None, adapter: TypeAdapter[Any] | None = None) -> "Schema":
         """Make the schema of a pydantic model, or of any type pydantic can validate.
+
+        Args:
+            model: the type.
+            name: in place of its own.
+            adapter: validates it, where there is one already, with a configuration of its own.
 
         Raises:
             SchemaInvalid: the model has no JSON Schema.
         """
         try:
-            adapter: TypeAdapter[Any] = TypeAdapter(model)
+            adapter = TypeAdapter(model) if adapter is None else adapter
             root: JsonObject = adapter.json_schema(mode="validation", by_alias=True)
         except PydanticUserError as fault:
             refuse("", f"expected a model that has a JSON Schema, got one that has not: {fault.message}")

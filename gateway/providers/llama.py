@@ -7,6 +7,7 @@ that no other program or page on this machine can use it.
 import asyncio
 import logging
 import secrets
+import signal
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -76,7 +77,7 @@ class LlamaServer:
             raise
         if not address:
             await _end(process)
-            _log.warning("the local model's process ended with %s before it listened", process.returncode)
+            _log.warning("the local model's process ended (%s) before it listened", _how(process.returncode))
             raise ProviderError(_FAILED.format(model.name))
         return cls(process, address, key, on_end)
 
@@ -84,6 +85,11 @@ class LlamaServer:
     def is_alive(self) -> bool:
         """Tell whether the process runs."""
         return self._process.returncode is None
+
+    @property
+    def ending(self) -> str:
+        """How the process ended: a signal's name, or its status; empty while it runs."""
+        return "" if self.is_alive else _how(self._process.returncode)
 
     async def has_ended(self, *, within_s: float) -> bool:
         """Tell whether the process ends in that time."""
@@ -94,6 +100,14 @@ class LlamaServer:
         """End the process and wait until it has ended."""
         await _end(self._process)
         await self._watch
+
+
+def _how(status: int | None) -> str:
+    """Say how a process ended; a signal shows as its negative number."""
+    if status is None or status >= 0:
+        return f"status {status}"
+    known = [number.name for number in signal.Signals if number == -status]
+    return known[0] if known else f"signal {-status}"
 
 
 async def _process(model: Path, **numbers: int) -> asyncio.subprocess.Process:

@@ -6,6 +6,7 @@ to what the text says (`gateway.providers.verbatim`).
 """
 
 import asyncio
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
@@ -20,16 +21,20 @@ from gateway.providers.verbatim import narrowed
 
 __all__ = ["Install", "LocalProvider"]
 
+_log = logging.getLogger(__name__)
+
 Install: TypeAlias = Callable[[], Awaitable[Path]]
 """Fetches a model file; raises ProviderError where that fails."""
 
 _SLOTS = 2  # two answers side by side take 1.45 times as long as one, with one thread
 _CONTEXT_TOKENS = 4_096  # of each slot, question and answer together
 _INPUT_TOKENS = 2_000  # read at 80 a second where both slots are busy: within the time to the first delta
+_TOO_LONG = "input: the local model reads at most {:,} tokens; this text, with its instructions, may have up to {:,}"
 _OUTPUT_TOKENS = 1_200  # half a minute; what is longer has gone astray
 _SMALL_BYTES = 500_000_000
 _PATIENCE_S = 25.0  # for a start, within the time to the first delta; an install may take longer
 _SMALL_MODEL = "SmolLM2-135M"  # what `install` fetches, until its file is there to be named after
+_ENDED = "the local model's process ended: {}"
 _LAST_BREATH_S = 0.5  # a line is lost before the end of its process is known, and the next request must know
 
 
@@ -121,8 +126,9 @@ class LocalProvider:
             async with aclosing(running.client.stream(replace(asked, model=self.model))) as deltas:
                 async for delta in deltas:
                     yield delta
-        except ProviderError:
-            await running.server.has_ended(within_s=_LAST_BREATH_S)
+        except ProviderError as error:
+            if await running.server.has_ended(within_s=_LAST_BREATH_S):
+                error.detail = _ENDED.format(running.server.ending)
             raise
 
     async def close(self) -> None:
@@ -137,8 +143,8 @@ class LocalProvider:
     def _asked(self, request: ProviderRequest) -> ProviderRequest:
         if self._file is not None and request.model not in (None, self.model):
             raise BadRequest(f"model: the local model is {self.model}; got {request.model[:60]!r}", param="model")
-        if (tokens := _estimated_tokens("".join(map(_text_of, request.chat)))) > _INPUT_TOKENS:
-            raise InputTooLarge(f"input: the local model reads about {_INPUT_TOKENS:,} tokens, got about {tokens:,}")
+        if (tokens := _most_tokens("".join(map(_text_of, request.chat)))) > _INPUT_TOKENS:
+            raise InputTooLarge(_TOO_LONG.format(_INPUT_TOKENS, tokens))
         return replace(
             request,
             mode=Mode.JSON_SCHEMA,
@@ -205,6 +211,8 @@ class LocalProvider:
     def _ended(self) -> None:
         """Take note that the process has ended; nobody may have asked for it."""
         if self._running is not None and self._state is ModelState.READY:
+            how = _ENDED.format(self._running.server.ending)
+            _log.warning("%s, and nobody asked for it; the next extraction starts it again", how)
             self._become(ModelState.FAILED)
 
     def _become(self, state: ModelState) -> None:
@@ -226,8 +234,8 @@ def _input_of(request: ProviderRequest) -> str:
     return "\n".join(_text_of(message) for message in request.messages if message.get("role") == "user")
 
 
-def _estimated_tokens(text: str) -> int:
-    """Return about how many tokens a text has, rather too many: the server would only answer 400."""
+def _most_tokens(text: str) -> int:
+    """Return how many tokens a text has at most, as a rule: of one that has more the server would only answer 400."""
     return len(text.encode(errors="replace")) // 3 + sum(not character.isascii() for character in text)
 
 

@@ -26,6 +26,7 @@ from gateway.ports import Delta, Mode, ProviderRequest
 from gateway.providers.answer import AnswerReader
 from gateway.providers.chunks import is_filter
 from gateway.providers.question import question
+from gateway.reasons import why_not_reached
 
 __all__ = ["OpenAIProvider"]
 
@@ -93,12 +94,23 @@ class OpenAIProvider:
         """`openai`."""
         return "openai"
 
+    @property
+    def model(self) -> str | None:
+        """For requests that name none; None until the server's only one has been asked for."""
+        return self._model
+
+    @property
+    def _place(self) -> str:
+        """The server's host and port; a base URL may hold a password besides."""
+        url = self._client.base_url
+        return f"{url.host}:{url.port or (443 if url.scheme == 'https' else 80)}"
+
     async def stream(self, request: ProviderRequest) -> AsyncGenerator[Delta]:
         """Open one call and give its deltas; see `gateway.ports.Provider`."""
         reader = AnswerReader.of(request)
         refusals: list[httpx2.Response] = []
         _refusals.set(refusals)
-        with _own_words(reader, refusals):
+        with _own_words(reader, refusals, self._place):
             asked = question(request, request.model or await self._default_model())
             async with self._opened(request.mode, asked) as response:
                 async for piece in response.iter_bytes():
@@ -128,7 +140,7 @@ class OpenAIProvider:
         """
         refusals: list[httpx2.Response] = []
         _refusals.set(refusals)
-        with _own_words(AnswerReader(Mode.JSON), refusals):
+        with _own_words(AnswerReader(Mode.JSON), refusals, self._place):
             try:
                 return _listed(await self._client.models.with_raw_response.list())
             except openai.NotFoundError:
@@ -194,7 +206,7 @@ async def _note_refusal(response: httpx2.Response) -> None:
 
 
 @contextmanager
-def _own_words(reader: AnswerReader, refusals: list[httpx2.Response]) -> Iterator[None]:
+def _own_words(reader: AnswerReader, refusals: list[httpx2.Response], place: str) -> Iterator[None]:
     """Turn what the SDK and its transport raise into our errors, without the provider's text as a cause.
 
     Once nothing that matters can follow, a lost connection is an end like any other.
@@ -211,7 +223,7 @@ def _own_words(reader: AnswerReader, refusals: list[httpx2.Response]) -> Iterato
         raise _status_failure(error.response) from None
     except (openai.APIConnectionError, *_TRANSPORT_ERRORS) as error:
         if not reader.can_end:
-            raise _connection_failure(error) from None
+            raise _connection_failure(error, place) from None
     except UnicodeEncodeError:
         raise BadRequest("the input holds half of a surrogate pair, which UTF-8 cannot carry", param="input") from None
 
@@ -223,17 +235,33 @@ def _status_failure(response: httpx2.Response) -> ProviderFailure:
     return failure(words, retry_after_ms=_retry_after_ms(response.headers))
 
 
-def _connection_failure(error: BaseException) -> ProviderFailure:
+def _connection_failure(error: BaseException, place: str) -> ProviderFailure:
     causes = list(_causes(error))
     _log.debug("connection to the provider failed: %s", type(causes[-1]).__name__)
     if any(isinstance(cause, TimeoutError) for cause in causes):
         is_silence = any(isinstance(cause, (aiohttp.SocketTimeoutError, httpx2.ReadTimeout)) for cause in causes)
         if not is_silence:
-            return ProviderTimeout("the provider did not accept a connection in time", phase="connect")
+            words = "the provider did not accept a connection in time"
+            return _unreached(ProviderTimeout(words, phase="connect", detail=place))
         return ProviderTimeout("the provider was silent for too long", phase="idle")
     if any(isinstance(cause, (aiohttp.ClientConnectorError, httpx2.ConnectError)) for cause in causes):
-        return ProviderError("the provider could not be reached")
+        return _unreached(ProviderError("the provider could not be reached", detail=_why(causes, place)))
     return ProviderError("the connection to the provider was lost")
+
+
+def _unreached(failure: ProviderFailure) -> ProviderFailure:
+    """Log where and why, which no client is told."""
+    _log.warning("%s", failure.full_message)
+    return failure
+
+
+def _why(causes: list[BaseException], place: str) -> str:
+    """Say which address refused, be it a proxy's, and the system's reason."""
+    tried = next(
+        (f"{each.host}:{each.port}" for each in causes if isinstance(each, aiohttp.ClientConnectorError)), place
+    )
+    own = next((each for each in reversed(causes) if isinstance(each, OSError)), None)
+    return tried if own is None else f"{tried}: {why_not_reached(own)}"
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

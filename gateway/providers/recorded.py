@@ -26,8 +26,8 @@ from gateway.ports import Delta, Finish, Provider, ProviderRequest, Reasoning, R
 __all__ = ["RecordedProvider", "Recording", "RecordingProvider"]
 
 _NO_RECORDING = (
-    "there is no recording for this text: the provider `recorded` plays only the texts it was recorded with; "
-    "set OPENAI_API_KEY, or OPENAI_BASE_URL, for a real model"
+    "there is no recording for this text: the provider `recorded` plays only the texts it was recorded with; for any "
+    "text run the provider `openai` with OPENAI_API_KEY or OPENAI_BASE_URL, or the provider `local`"
 )
 
 _RecordedDelta = str | Text | Reasoning | Refusal | Usage | Finish
@@ -117,10 +117,9 @@ class RecordedProvider:
 class RecordingProvider:
     """Passes another provider's deltas on and keeps the last stream with its timing."""
 
-    def __init__(self, provider: Provider, *, source: str, clock_s: Callable[[], float] = time.monotonic) -> None:
-        """Wrap `provider`; `source` says in the recording where it comes from."""
+    def __init__(self, provider: Provider, *, clock_s: Callable[[], float] = time.monotonic) -> None:
+        """Wrap `provider`."""
         self._provider = provider
-        self._source = source
         self._clock_s = clock_s
         self._request: ProviderRequest | None = None
         self._deltas: list[tuple[float, _RecordedDelta]] = []
@@ -145,8 +144,11 @@ class RecordingProvider:
         """Close the provider behind it."""
         await self._provider.close()
 
-    def recording(self) -> Recording:
+    def recording(self, source: str) -> Recording:
         """What the last stream gave so far.
+
+        Args:
+            source: how it came to be: provider, model and date.
 
         Raises:
             LookupError: nothing has been asked yet.
@@ -155,7 +157,7 @@ class RecordingProvider:
             raise LookupError("nothing has been recorded yet")
         return Recording(
             input=_input_of(self._request),
-            source=self._source,
+            source=source,
             schema_name=self._request.schema_name,
             deltas=tuple(self._deltas),
         )

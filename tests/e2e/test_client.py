@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import socket
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, assert_type
@@ -545,6 +546,37 @@ async def test_a_gateway_that_is_not_there_yet(gateway: Served, fake: FakeOpenAI
         async with relayed(gateway.url, port=gone.port):
             assert await watch.result() == FINAL
             assert session.welcome is not None
+
+
+async def test_nobody_listens(gateway: Served) -> None:
+    """After the time for the first connection everything fails, with the address and the reason, also what is late."""
+    async with relayed(gateway.url) as gone:
+        pass
+    words = rf"^no connection to 127.0.0.1:{gone.port}/v1/ws within 0.05 s: connection refused$"
+    async with session_with(gone, timeout_s=0.05) as session:
+        watch = session.extract(**asked())
+        for late in (watch.result(), session.connected(), session.extract(**asked()).result()):
+            with pytest.raises(Disconnected, match=words):
+                await late
+
+
+async def test_somebody_else_listens() -> None:
+    """Who takes the connection and says nothing is not waited for either."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        port = silent.getsockname()[1]
+        async with Session(f"ws://127.0.0.1:{port}/v1/ws", timeout_s=0.05, proxy=None) as session:
+            with pytest.raises(Disconnected, match=r"within 0.05 s: no answer$"):
+                await session.connected()
+
+
+async def test_a_gateway_that_was_there_is_waited_for(gateway: Served) -> None:
+    """However long it is away: the time for the first connection is over with it."""
+    async with relayed(gateway.url) as relay, session_with(relay, timeout_s=1) as session:
+        await session.connected()
+        await relay.inject('{"type": "goaway", "reason": "restart", "retry_after_ms": 1200, "deadline_ms": 0}')
+        await relay.cut(1012)
+        await relay.until(lambda: relay.connected == 2)
+        assert (await session.connected())["protocol"] == "extraction.v1"
 
 
 @pytest.mark.parametrize(("path", "origin"), [("/v1/ws", "http://evil.example"), ("/no/such/place", None)])

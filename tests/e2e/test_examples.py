@@ -15,6 +15,7 @@ import uvicorn
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from gateway.client import connect as client_connect
 from gateway.ports import Finish
 from gateway.providers.recorded import Recording
 
@@ -89,9 +90,13 @@ async def test_in_fastapi(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
 
 
 async def test_in_starlette(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Whoever the application's middleware has found enters; its own pages stay."""
+    """Whoever the application's middleware has found enters, or who has a key of it; its own pages stay."""
     async with served("in_starlette", NOTE, tmp_path, monkeypatch) as url, httpx2.AsyncClient(base_url=url) as client:
-        assert await refusal(url) == 4401
+        assert [await refusal(url), await refusal(url, token="made up")] == [4401, 4401]
         assert await extracted(url, "note", {"X-Api-Key": "key-of-ann"}) == NOTE
+        assert await extracted(url, "note", {}, token="key-of-ann") == NOTE
+        for given in ({"token": "key-of-ann"}, {"additional_headers": {"X-Api-Key": "key-of-ann"}}):
+            async with client_connect(f"{url.replace('http', 'ws')}/extraction/v1/ws", proxy=None, **given) as session:
+                assert await session.extract(extractor="note", input=MAIL).result() == NOTE
         assert (await client.get("/")).text == "the application's own page"
         assert (await client.get("/extraction/")).status_code == 200

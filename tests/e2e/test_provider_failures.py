@@ -1,6 +1,7 @@
 """Whatever a provider does: a coded failure without its words or a key, and a session that goes on."""
 
 import asyncio
+import json
 import logging
 import socket
 import sys
@@ -160,11 +161,13 @@ async def nowhere() -> AsyncGenerator[Served]:
 
 
 async def test_a_provider_that_is_not_there(caplog: pytest.LogCaptureFixture) -> None:
-    """A refused connection is the provider's failure, and says so."""
+    """A refused connection is the provider's failure, and says so; its address is the log's alone."""
     caplog.set_level(logging.INFO)
     async with nowhere() as gateway, connected(gateway.url) as client:
         errors = [await failure(client, id_) for id_ in ("a", "b")]
     assert [error["message"] for error in errors] == ["the provider could not be reached"] * 2
+    assert "connection refused" in caplog.text
+    assert "connection refused" not in json.dumps([watch.frames for watch in client.watches.values()])
     assert_silent(caplog, *client.watches.values())
 
 

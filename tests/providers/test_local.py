@@ -16,7 +16,7 @@ import pytest
 from gateway.errors import BadRequest, InputTooLarge, ProviderError
 from gateway.models import has_runtime, installed_model
 from gateway.ports import Finish, Mode, ModelHost, ModelState, ProviderRequest, Text, Usage
-from gateway.providers import local
+from gateway.providers import llama, local
 from gateway.providers.local import LocalProvider
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
@@ -172,12 +172,35 @@ async def test_it_can_be_loaded_before_it_is_asked(provider: LocalProvider) -> N
     assert (provider.state, provider.pid) == (ModelState.READY, pid)
 
 
-async def test_a_process_that_is_killed_is_started_again(provider: LocalProvider) -> None:
-    """The answer that was being written fails, a retry may help, and the next request has an answer."""
+async def test_a_process_that_is_killed_is_started_again(
+    provider: LocalProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The answer that was being written fails, the log says how, and the next request has an answer."""
     failure = await _killed(provider)
     assert (failure.code, failure.retryable, provider.state) == ("provider_error", True, ModelState.FAILED)
+    assert failure.detail == "the local model's process ended: SIGKILL"
+    told = [record.getMessage() for record in caplog.records if "SIGKILL" in record.getMessage()]
+    assert told == [f"{failure.detail}, and nobody asked for it; the next extraction starts it again"]
     assert "@" in await _text(provider)
     assert provider.state is ModelState.READY
+
+
+async def test_a_process_that_is_ended_by_close_is_no_news(
+    provider: LocalProvider, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log says nothing of what was asked for."""
+    await provider.load()
+    await provider.close()
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(-9, "SIGKILL"), (-200, "signal 200"), (3, "status 3"), (0, "status 0"), (None, "status None")],
+)
+def test_how_a_process_ended(status: int | None, words: str) -> None:
+    """A signal by its name, else the status."""
+    assert llama._how(status) == words
 
 
 async def test_what_exceeds_the_slots_waits(provider: LocalProvider) -> None:
@@ -236,8 +259,8 @@ async def test_another_model_is_not_there(provider: LocalProvider) -> None:
 
 
 async def test_a_text_that_is_too_long(provider: LocalProvider) -> None:
-    """It is refused by what it would cost, before anything is started."""
-    with pytest.raises(InputTooLarge):
+    """It is refused by what it would cost at most, before anything is started."""
+    with pytest.raises(InputTooLarge, match=r"reads at most 2,000 tokens; this text, .*, may have up to 3,333$"):
         await _text(provider, messages=({"role": "user", "content": "word " * 2_000},))
     assert provider.state is ModelState.IDLE
 

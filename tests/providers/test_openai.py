@@ -342,24 +342,31 @@ async def test_a_stream_that_ends_without_a_finish_reason(server: FakeOpenAI, pr
 
 
 @pytest.mark.parametrize("http_client", [openai.DefaultAioHttpClient, openai.DefaultAsyncHttpxClient])
-async def test_a_server_that_is_not_there(http_client: Any) -> None:
-    """A refused connection says that nobody could be reached, whichever transport is used."""
+@pytest.mark.parametrize("scheme", ["http", "https"])
+async def test_a_server_that_is_not_there(http_client: Any, scheme: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Nobody could be reached, whichever transport is used; where and why is for the log, and for no client."""
     with socket.socket() as closed:
         closed.bind(("127.0.0.1", 0))
-        async with _client(f"http://127.0.0.1:{closed.getsockname()[1]}/v1", http_client=http_client()) as client:
+        place = f"127.0.0.1:{closed.getsockname()[1]}"
+        async with _client(f"{scheme}://{place}/v1", http_client=http_client()) as client:
             failure = await _failure(OpenAIProvider(model="m", client=client))
     assert (type(failure), failure.message) == (ProviderError, "the provider could not be reached")
+    assert failure.detail == f"{place}: connection refused"
+    told = [record.getMessage() for record in caplog.records if record.name == "gateway.providers.openai"]
+    assert told == [f"the provider could not be reached ({place}: connection refused)"]
 
 
 async def test_a_server_that_does_not_accept(monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection that is not made in time is a time-out of the phase connect."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as full, socket.socket() as waiting:
         waiting.connect(full.getsockname())  # fills the queue of a server that never accepts
-        monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{full.getsockname()[1]}/v1")
+        full_port = full.getsockname()[1]
+        monkeypatch.setenv("OPENAI_BASE_URL", f"http://127.0.0.1:{full_port}/v1")
         provider = OpenAIProvider(model="m", connect_timeout_s=0.06)
         failure = await _failure(provider)
         await provider.close()
     assert (type(failure), failure.phase) == (ProviderTimeout, "connect")
+    assert failure.detail == f"127.0.0.1:{full_port}"
 
 
 async def test_a_silent_server_under_the_callers_own_limit(server: FakeOpenAI) -> None:

@@ -68,8 +68,10 @@ async def test_a_message_in_parts_is_its_text() -> None:
 
 @pytest.mark.parametrize("request_", [_request("Where?"), _request(), _request(7)], ids=["other", "none", "odd"])
 async def test_no_recording_says_what_to_do(request_: ProviderRequest) -> None:
-    """Another text is refused with the way to a real model."""
-    with pytest.raises(ProviderError, match="OPENAI_API_KEY"):
+    """Another text is refused with the way to a model, which holds also where `recorded` was asked for."""
+    with pytest.raises(
+        ProviderError, match=r"run the provider `openai` with OPENAI_API_KEY .* or the provider `local`"
+    ):
         await _read(RecordedProvider([_RECORDING]), request_)
 
 
@@ -116,31 +118,31 @@ async def test_recording_keeps_what_passes() -> None:
     """A recorder passes every delta on, and its recording plays the same ones with the same pauses."""
     clock = _Clock()
     steps: list[Step] = [Pause(0.25), "a", Pause(0.0306), "b", Usage(1, 2), Finish("stop")]
-    recorder = RecordingProvider(ScriptedProvider(steps, sleep=clock.sleep), source="a test", clock_s=clock)
+    recorder = RecordingProvider(ScriptedProvider(steps, sleep=clock.sleep), clock_s=clock)
     deltas = await _read(recorder, _request("Who?"))
-    assert recorder.recording() == Recording(
+    assert recorder.recording("a test") == Recording(
         input="Who?",
         source="a test",
         schema_name="Who",
         deltas=((250, "a"), (31, "b"), (0, Usage(1, 2)), (0, Finish("stop"))),
     )
-    assert await _read(RecordedProvider([recorder.recording()], speed=0), _request("Who?")) == deltas
+    assert await _read(RecordedProvider([recorder.recording("a test")], speed=0), _request("Who?")) == deltas
 
 
 def test_nothing_recorded_yet() -> None:
     """Before the first request there is no recording to ask for."""
     with pytest.raises(LookupError):
-        RecordingProvider(ScriptedProvider([]), source="a test").recording()
+        RecordingProvider(ScriptedProvider([])).recording("a test")
 
 
 async def test_closing_the_recorder_closes_the_stream_behind_it() -> None:
     """A stream that is closed early is closed at the provider too, and what came is kept."""
     provider = ScriptedProvider(["a", "b"])
-    recorder = RecordingProvider(provider, source="a test")
+    recorder = RecordingProvider(provider)
     deltas = recorder.stream(_request("Who?"))
     await anext(deltas)
     await deltas.aclose()
-    assert (provider.open_streams, len(recorder.recording().deltas)) == (0, 1)
+    assert (provider.open_streams, len(recorder.recording("a test").deltas)) == (0, 1)
 
 
 async def test_the_shipped_recording_is_the_conference() -> None:
