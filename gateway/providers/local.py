@@ -1,8 +1,8 @@
 """A model on this machine, without a key: llama.cpp's own server in a child process, spoken to like any other.
 
 JSON is always asked for by schema, whatever mode an extractor has: llama.cpp enforces that token by token, while a
-chat template that knows no tools drops them without a word. A small model invents and repeats; its schema is narrowed
-to what the text says (`gateway.providers.verbatim`).
+chat template that knows no tools drops them without a word. A small model invents and repeats; it is given a grammar
+narrowed to what the text says (`gateway.providers.verbatim`).
 """
 
 import asyncio
@@ -17,7 +17,8 @@ from gateway.errors import BadRequest, InputTooLarge, ProviderError
 from gateway.ports import Delta, Mode, ModelState, ProviderRequest
 from gateway.providers.llama import LlamaServer
 from gateway.providers.openai import OpenAIProvider
-from gateway.providers.verbatim import narrowed
+from gateway.providers.question import GRAMMAR
+from gateway.providers.verbatim import grammar
 
 __all__ = ["Install", "LocalProvider"]
 
@@ -145,12 +146,10 @@ class LocalProvider:
             raise BadRequest(f"model: the local model is {self.model}; got {request.model[:60]!r}", param="model")
         if (tokens := _most_tokens("".join(map(_text_of, request.chat)))) > _INPUT_TOKENS:
             raise InputTooLarge(_TOO_LONG.format(_INPUT_TOKENS, tokens))
-        return replace(
-            request,
-            mode=Mode.JSON_SCHEMA,
-            schema=narrowed(request.schema, _input_of(request)) if self.is_small else request.schema,
-            params={"temperature": 0, "max_tokens": _OUTPUT_TOKENS, **request.params},
-        )
+        params: dict[str, Any] = {"temperature": 0, "max_tokens": _OUTPUT_TOKENS, **request.params}
+        if self.is_small:
+            params[GRAMMAR] = grammar(request.schema, _input_of(request))
+        return replace(request, mode=Mode.JSON_SCHEMA, params=params)
 
     async def _ready(self) -> _Running:
         """Return the process that runs, or start one; those who come meanwhile wait for the same.

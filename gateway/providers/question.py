@@ -9,7 +9,10 @@ from gateway.core.union import Member
 from gateway.errors import BadRequest
 from gateway.ports import Mode, ProviderRequest
 
-__all__ = ["question"]
+__all__ = ["GRAMMAR", "question"]
+
+GRAMMAR = "grammar"
+"""llama.cpp's parameter for one; it takes no JSON Schema beside it."""
 
 _JSON_WORDS = "Answer with one JSON object, and nothing else, that conforms to this JSON Schema:\n\n{}"
 _MD_JSON_WORDS = (
@@ -38,7 +41,7 @@ def question(request: ProviderRequest, model: str) -> dict[str, Any]:
     return {**body, "extra_body": {name: value for name, value in request.params.items() if name not in body}}
 
 
-def _chat_form(request: ProviderRequest) -> dict[str, Any]:
+def _chat_form(request: ProviderRequest) -> dict[str, Any]:  # noqa: PLR0911 - one for each mode
     name = request.schema_name
     match request.mode:
         case Mode.TOOLS if request.members and not request.is_list:
@@ -48,6 +51,8 @@ def _chat_form(request: ProviderRequest) -> dict[str, Any]:
             return {"tools": [_tool(name, request.schema, strict=request.strict)], "tool_choice": choice}
         case Mode.FUNCTIONS:
             return {"functions": [{"name": name, "parameters": request.schema}], "function_call": {"name": name}}
+        case Mode.JSON_SCHEMA if GRAMMAR in request.params:
+            return {}
         case Mode.JSON_SCHEMA:
             return {"response_format": {"type": "json_schema", "json_schema": _format(request)}}
         case Mode.JSON:

@@ -291,3 +291,21 @@ async def test_no_process_outlives_a_gateway_that_is_killed(model_file: Path) ->
     async with asyncio.timeout(10):
         while await asyncio.to_thread(_is_there, pid):
             pass
+
+
+async def test_a_text_of_ones_own(provider: LocalProvider) -> None:
+    """Names made up for this, a date that is no date of a model's, and nobody twice."""
+    string, day = {"type": "string"}, {"type": "string", "format": "date"}
+    person = {"type": "object", "properties": {"name": string, "email": string}, "required": ["name", "email"]}
+    properties = {"people": {"type": "array", "items": person}, "place": string, "day": day}
+    text = (
+        "Minutes of 4 May. Present: Wanjiru Okafor (wanjiru@hafen.example), Zsofia Brandvold (zsofia@mill.example). "
+        "Delivery is to Harrowgate on July 19th, 2031."
+    )
+    schema = {"type": "object", "properties": properties, "required": list(properties)}
+    value = json.loads(await _text(provider, messages=({"role": "user", "content": text},), schema=schema))
+    assert value["people"] == [
+        {"name": "Wanjiru Okafor", "email": "wanjiru@hafen.example"},
+        {"name": "Zsofia Brandvold", "email": "zsofia@mill.example"},
+    ]
+    assert (value["place"], value["day"]) in {("Harrowgate", "2031-05-04"), ("Harrowgate", "2031-07-19")}

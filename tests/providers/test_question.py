@@ -104,3 +104,9 @@ def test_the_parts_of_a_message_have_other_names_in_responses() -> None:
         },
         {"role": "assistant", "content": [{"type": "output_text", "text": "b"}]},
     ]
+
+
+def test_a_grammar_stands_instead_of_the_schema() -> None:
+    """llama.cpp takes only one of them."""
+    asked = _asked(Mode.JSON_SCHEMA, params={"grammar": 'root ::= "1"'})
+    assert asked == {**_CHAT, "extra_body": {"grammar": 'root ::= "1"'}}

@@ -1,145 +1,214 @@
-"""Schemas narrowed to what a text says."""
+"""Grammars narrowed to what a text says: which values they take, and which they refuse."""
 
-import copy
-import re
+import json
 from typing import Any
 
 import pytest
 
 from gateway.core.schema import Schema
-from gateway.providers.verbatim import narrowed
+from gateway.providers.verbatim import grammar
 from gateway.recordings import CONFERENCE_TEXT, Conference
+from tests.fakes.grammars import accepts
 
-_TEXT = (
-    "Ask Ann Lee (ann@lee.example, @annlee) by May 3rd, 2025. It costs $1,200.50 for 12 people. Or Bo: bo@lind.example."
-)
+_STRING = {"type": "string"}
+_NULLABLE = {"anyOf": [_STRING, {"type": "null"}]}
+_DATE = {"type": "string", "format": "date"}
+_NUMBER = {"type": "number"}
+_TEXT = "Write to Ann Lee (ann@lee.example, @annlee) by May 3rd, 2025. It costs $1,200.50 for 12 people in Skelby."
 
 
-def _member(name: str, schema: dict[str, Any], text: str = _TEXT) -> Any:
-    return narrowed({"type": "object", "properties": {name: schema}}, text)["properties"][name]
+def _object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-def _spans(text: str, **properties: Any) -> re.Pattern[str]:
-    schema = {"type": "object", "properties": {"subject": {"type": "string"}, **properties}}
-    return re.compile(narrowed(schema, text)["$defs"]["verbatim"]["pattern"])
+def _list(items: dict[str, Any]) -> dict[str, Any]:
+    return {"type": "array", "items": items}
+
+
+def _takes(schema: dict[str, Any], text: str, value: Any) -> bool:
+    return accepts(grammar(schema, text), json.dumps(value, ensure_ascii=False))
+
+
+def _choice(name: str, schema: dict[str, Any], text: str, candidates: list[Any]) -> list[Any]:
+    """Return those of some candidates that a member may be."""
+    return [value for value in candidates if _takes(_object(**{name: schema}), text, {name: value})]
 
 
 @pytest.mark.parametrize(
-    ("name", "schema", "choice"),
+    ("name", "schema", "candidates", "choice"),
     [
-        ("email", {"type": "string"}, ["ann@lee.example", "bo@lind.example"]),
-        ("contact", {"type": "string", "format": "email"}, ["ann@lee.example", "bo@lind.example"]),
-        ("twitter", {"type": "string"}, ["@annlee"]),
-        ("deadline", {"type": "string"}, ["May 3rd, 2025"]),
-        ("people", {"type": "integer"}, [2025, 12]),
-        ("cost", {"type": "number", "maximum": 2_000}, [1200.5, 12]),
+        ("email", _STRING, ["ann@lee.example", "bo@lee.example", "Ann Lee"], ["ann@lee.example"]),
+        ("contact", {"type": "string", "format": "email"}, ["ann@lee.example", "@annlee"], ["ann@lee.example"]),
+        ("twitter", _STRING, ["@annlee", "@lee"], ["@annlee"]),
+        ("deadline", _STRING, ["May 3rd, 2025", "May 3rd"], ["May 3rd, 2025"]),
+        ("any_day", _DATE, ["2025-05-03", "2025-05-04", "2024-05-03"], ["2025-05-03"]),
+        ("price", _NUMBER, [1200.5, 12, 1, 2025], [1200.5]),
+        ("people", {"type": "integer"}, [12, 1200.5, 3, 2025], [12]),
+        ("height", {"type": "number", "maximum": 50}, [12, 1200.5], [12]),
+        ("city", _STRING, ["Skelby", "Write", "Whitby"], ["Skelby"]),
+        ("customer", _STRING, ["Ann Lee", "Skelby", "Write to Ann Lee"], ["Ann Lee"]),
+        ("kind", {"enum": ["a", "b"]}, ["a", "b", "c"], ["a", "b"]),
+        ("is_open", {"type": "boolean"}, [True, False, "true"], [True, False]),
     ],
 )
-def test_what_can_be_recognised_is_chosen_from_the_text(name: str, schema: dict[str, Any], choice: list[Any]) -> None:
+def test_what_can_be_recognised_is_chosen_from_the_text(
+    name: str, schema: dict[str, Any], candidates: list[Any], choice: list[Any]
+) -> None:
     """By the member's name, its format or its type."""
-    assert _member(name, schema)["enum"] == choice
-
-
-@pytest.mark.parametrize(
-    ("name", "schema"),
-    [
-        ("email", {"type": "string", "enum": ["a", "b"]}),
-        ("on", {"type": "string", "format": "date"}),
-        ("is_open", {"type": "boolean"}),
-        ("age", {"type": "integer", "minimum": 5_000}),
-        ("any", {}),
-    ],
-)
-def test_what_stays(name: str, schema: dict[str, Any]) -> None:
-    """What is narrow already, and what the text has nothing for."""
-    assert _member(name, schema) == schema
+    assert _choice(name, schema, _TEXT, candidates) == choice
 
 
 def test_a_string_is_words_of_the_text() -> None:
-    """In a row, from one sentence, without the marks around them."""
-    spans = _spans(_TEXT)
-    for words in ("Ann Lee", "ann@lee.example, @annlee", "12", "Ask Ann Lee (ann@lee.example, @annlee) by"):
-        assert spans.match(words), words
-    for words in (
-        "",
-        "Ann  Lee",
-        "Lee Ann",
-        "2025. It",
-        "annlee)",
-        "Carl",
-        "Ask Ann Lee (ann@lee.example, @annlee) by May",
-    ):
-        assert not spans.match(words), words
+    """In a row, from one sentence, without words at the ends that only join others, or marks around them."""
+    text = "The stall in Tarnsworth on Sunday is off. Bo and Al bring a “tent”."
+    taken = ["stall in Tarnsworth", "stall in Tarnsworth on Sunday", "Tarnsworth", "off", "tent", "Bo and Al"]
+    refused = ["Tarnsworth on", "on Sunday", "Sunday is", "off. Bo", "Bo and", "a “tent", "Al  bring", "Bo bring", ""]
+    assert _choice("subject", _STRING, text, [*taken, *refused]) == taken
 
 
 def test_a_string_does_not_take_what_is_another_members() -> None:
-    """Where the schema asks for addresses, a name is none."""
-    spans = _spans(_TEXT, email={"type": "string"})
-    assert spans.match("Ann Lee")
-    assert not spans.match("ann@lee.example")
+    """Where the schema asks for addresses, a subject is none."""
+    schema = _object(subject=_STRING, email=_STRING)
+    assert _takes(schema, _TEXT, {"subject": "12 people in Skelby", "email": "ann@lee.example"})
+    assert not _takes(schema, _TEXT, {"subject": "ann@lee.example", "email": "ann@lee.example"})
 
 
-@pytest.mark.parametrize("text", ["", "word " * 601, "\u6771\u4eac" * 40], ids=["empty", "long", "no spaces"])
-def test_without_spans_a_string_still_ends(text: str) -> None:
-    """Where there are no words, too many, or a script that does not part them."""
-    assert _member("subject", {"type": "string"}, text) == {"type": "string", "maxLength": 300}
+def test_a_member_that_may_be_null() -> None:
+    """Is null where the text has nothing of its kind, else that or null; a name promises nothing that is missing."""
+    assert _choice("email", _NULLABLE, "Ann and Bo met.", [None, "and", "Ann"]) == [None]
+    assert _choice("email", _NULLABLE, _TEXT, [None, "ann@lee.example", "Ann"]) == [None, "ann@lee.example"]
+    assert _choice("when", {"type": ["string", "null"], "format": "date"}, "Bo met Al.", [None, "2025-05-03"]) == [None]
+    assert _choice("name", _NULLABLE, "Ann met.", [None, "Ann"]) == [None, "Ann"]
 
 
-def test_a_list_of_people_is_as_long_as_there_are_addresses() -> None:
-    """Where every item has to have one; any other list has a bound as well."""
-    person = {"type": "object", "properties": {"email": {"type": "string"}}, "required": ["email"]}
-    people = _member("people", {"type": "array", "items": person})
-    assert (people["minItems"], people["maxItems"]) == (2, 2)
-    loose = _member("people", {"type": "array", "items": {**person, "required": []}})
-    assert (loose["minItems"], loose["maxItems"]) == (0, 24)
-    assert _member("people", {"type": "array", "items": person, "maxItems": 1})["minItems"] == 1
-    assert _member("people", {"type": "array", "items": person, "minItems": 3})["maxItems"] == 3
+def test_a_member_that_may_be_left_out() -> None:
+    """Is, where the text has nothing of its kind."""
+    schema = {**_object(name=_STRING, email=_STRING), "required": ["name"]}
+    assert _takes(schema, "Ann met Bo.", {"name": "Ann"})
+    assert not _takes(schema, "Ann met Bo.", {"name": "Ann", "email": "Bo"})
+    assert _takes(schema, _TEXT, {"name": "Ann Lee"})
+    assert _takes(schema, _TEXT, {"name": "Ann Lee", "email": "ann@lee.example"})
+
+
+def test_people_of_a_text_without_addresses() -> None:
+    """Are its names, each once and in its order, without an address."""
+    schema = _object(people=_list(_object(name=_STRING, email=_NULLABLE)))
+    ann, bo = ({"name": name, "email": None} for name in ("Ann", "Bo"))
+    text = "Ann and Bo met. They agreed to meet again in May."
+    assert [_takes(schema, text, {"people": people}) for people in ([ann, bo], [ann])] == [True, True]
+    for people in (
+        [],
+        [ann, ann],
+        [bo, ann],
+        [{"name": "Ann and Bo", "email": None}],
+        [{"name": "May", "email": None}],
+    ):
+        assert not _takes(schema, text, {"people": people}), people
+
+
+def test_people_with_addresses() -> None:
+    """Have each the name that stands before it, and all of them are in the list."""
+    schema = _object(people=_list(_object(name=_STRING, email=_STRING)))
+    text = (
+        "Minutes of 4 May. Present: Wanjiru Okafor (w@hafen.example), Bo d'Or van der Ley, bo@ley.example, and a guest."
+    )
+    first = {"name": "Wanjiru Okafor", "email": "w@hafen.example"}
+    second = {"name": "Bo d'Or van der Ley", "email": "bo@ley.example"}
+    assert _takes(schema, text, {"people": [first, second]})
+    for people in ([first], [second, first], [{**first, "name": "Minutes of 4 May"}, second], [first, second, second]):
+        assert not _takes(schema, text, {"people": people}), people
+
+
+def test_names_behind_their_addresses() -> None:
+    """Belong to these, where no name is before the first one."""
+    schema = _object(guests=_list(_object(name=_STRING, email=_STRING)))
+    guests = [{"name": name, "email": f"{name[0].lower()}@orn.example"} for name in ("Hedda Lind", "Paulo Duarte")]
+    assert _takes(schema, "Invite h@orn.example (Hedda Lind) and p@orn.example (Paulo Duarte).", {"guests": guests})
 
 
 def test_two_lists_share_the_addresses() -> None:
     """Then nobody knows how many belong to each."""
-    person = {"type": "object", "properties": {"email": {"type": "string"}}, "required": ["email"]}
-    people = {"type": "array", "items": person}
-    asked = narrowed({"type": "object", "properties": {"speakers": people, "guests": people}}, _TEXT)
-    assert [asked["properties"][name]["minItems"] for name in ("speakers", "guests")] == [0, 0]
+    people = _list(_object(email=_STRING))
+    one, other = [{"email": "a@x.example"}], [{"email": "b@x.example"}]
+    assert _takes(
+        _object(speakers=people, guests=people), "a@x.example b@x.example", {"speakers": one, "guests": other}
+    )
 
 
-@pytest.mark.parametrize(
-    ("text", "choice"),
-    [
-        ("For Ann Lee: ann@lee.example; for Bo Lind, bo@lind.example.", ["For Ann Lee", "Bo Lind"]),
-        ("Write to Ann (ann@lee.example) or Bo Lind (bo@lind.example).", ["Write", "Ann", "Bo Lind"]),
-        ("with Jean-Luc d'Or van der Ley, jl@ley.example", ["Jean-Luc d'Or van der Ley"]),
-        ("anna: anna@lee.example", None),
-    ],
-)
-def test_the_name_of_somebody_with_an_address(text: str, choice: list[str] | None) -> None:
-    """Is a run of capitalised words; of several where there are enough. Any other name is words of the text."""
-    members = {"name": {"type": "string"}, "email": {"type": "string"}}
-    person = {"type": "object", "properties": members, "required": ["name", "email"]}
-    any_words = {"$ref": "#/$defs/verbatim"}
-    expected = any_words if choice is None else {"type": "string", "enum": choice}
-    assert narrowed(person, text)["properties"]["name"] == expected
-    assert narrowed({**person, "required": ["name"]}, text)["properties"]["name"] == any_words
+def test_a_list_of_things_takes_each_from_a_part_of_its_own() -> None:
+    """So that a price is that of its product, and none comes twice."""
+    schema = _object(products=_list(_object(name=_STRING, price=_NUMBER)))
+    lamp, jug = {"name": "lamp", "price": 12.5}, {"name": "glass jug", "price": 3}
+    text = "On sale: lamp, 12.50 euros. Now also a glass jug for 3 euros."
+    assert _takes(schema, text, {"products": [lamp, jug]})
+    for products in ([lamp, lamp], [jug, lamp], [{**lamp, "price": 3}], [{**jug, "name": "glass jug for"}]):
+        assert not _takes(schema, text, {"products": products}), products
 
 
-def test_members_that_may_be_null() -> None:
-    """Keep null beside the narrowed string, in either form of saying so."""
-    for schema in ({"anyOf": [{"type": "string"}, {"type": "null"}]}, {"type": ["string", "null"]}):
-        told = {"anyOf": [{"type": "string", "enum": ["@annlee"]}, {"type": "null"}]}
-        assert _member("handle", schema) == told
+def test_a_list_of_texts_does_not_repeat_them() -> None:
+    """Of an enumeration it has the parts in their order."""
+    text = "Toppings: sliced tomato, cheese and basil."
+    taken = [["sliced tomato", "cheese", "basil"], ["tomato", "cheese"]]
+    refused = [["cheese", "cheese"], ["basil", "cheese"], ["Toppings"], []]
+    assert _choice("toppings", _list(_STRING), text, [*taken, *refused]) == taken
+    assert _choice("agreed", _list(_STRING), "The roof, too. We go.", [["The roof, too"], ["We go"], ["roof"]]) == [
+        ["The roof, too"],
+        ["We go"],
+    ]
 
 
-def test_patterns_go() -> None:
-    """llama.cpp drops the whole schema for one that it cannot read; the value is validated anyway."""
-    assert "pattern" not in _member("code", {"type": "string", "minLength": 2, "pattern": "(?=x)y"})
+def test_the_bounds_of_a_list_hold() -> None:
+    """Also where the text has fewer parts."""
+    names = [["Ann"], ["Ann", "Bo"], ["Ann", "Bo", "Al"]]
+    bounded = {**_list(_STRING), "minItems": 2, "maxItems": 2}
+    assert _choice("people", bounded, "Ann, Bo and Al met.", names) == [["Ann", "Bo"]]
+    assert _choice("people", bounded, "Ann met.", [["Ann"], ["Ann", "Ann"]]) == [["Ann", "Ann"]]
+
+
+@pytest.mark.parametrize("text", ["", "word " * 601], ids=["empty", "long"])
+def test_without_spans_a_string_still_ends(text: str) -> None:
+    """Where there are no words or too many."""
+    assert _choice("subject", _STRING, text, ["x" * 300, "x" * 301]) == ["x" * 300]
+
+
+def test_a_script_without_spaces() -> None:
+    """Its words are runs of one kind of letter; names stand before an honorific, dates and numbers are read."""
+    text = "会議は\uff12\uff10\uff12\uff19年8月15日に箱根で開催します。"
+    text += "参加者は佐藤花子さん、鈴木一郎さん、費用は二万八千円です。"
+    schema = _object(place=_STRING, day=_DATE, people=_list(_STRING), fee=_NUMBER)
+    value = {"place": "箱根", "day": "2029-08-15", "people": ["佐藤花子", "鈴木一郎"], "fee": 28_000}
+    assert _takes(schema, text, value)
+    for wrong in ({"place": "京都"}, {"day": "2029-08-16"}, {"people": ["佐藤花子"] * 2}, {"fee": 2}):
+        assert not _takes(schema, text, value | wrong), wrong
 
 
 def test_the_conference() -> None:
-    """Four people at most, each with an address of the text; the schema that was given is as before."""
+    """Four people with the addresses that stand behind their names; the rest is as the text has it."""
     schema = Schema.from_model(Conference).provider_schema
-    before = copy.deepcopy(schema)
-    asked = narrowed(schema, CONFERENCE_TEXT)
-    assert asked["properties"]["users"]["maxItems"] == 4
-    assert asked["$defs"]["User"]["properties"]["email"]["enum"][3] == "emilyc@email.com"
-    assert schema == before
+    people = [("John Doe", "johndoe", "@TechGuru44"), ("Jane Smith", "janesmith", "@DigitalDiva88")]
+    people += [("Alex Johnson", "alexj", "@CodeMaster2023"), ("Emily Clark", "emilyc", "@InnovateQueen")]
+    users = [{"name": name, "email": f"{box}@email.com", "twitter": handle} for name, box, handle in people]
+    rest = {"date": "March 15th, 2024", "location": "Grand Tech Arena", "budget": 50_000, "deadline": "February 20th"}
+    assert accepts(grammar(schema, CONFERENCE_TEXT), json.dumps({"users": users, **rest}))
+    assert not accepts(grammar(schema, CONFERENCE_TEXT), json.dumps({"users": users[:3], **rest}))
+
+
+@pytest.mark.parametrize(
+    ("schema", "value"),
+    [
+        ({}, {"a": [1, None, "x"]}),
+        ({"type": "object"}, {"a": {"b": True}}),
+        ({"type": "object", "additionalProperties": {"type": "boolean"}}, {"a": True, "b": False}),
+        ({"type": "array", "prefixItems": [{"type": "boolean"}, {"type": "null"}]}, [True, None]),
+        ({"type": "array", "items": {"enum": ["b", "a"]}}, ["a", "b"]),
+        ({"type": "string", "minLength": 2, "maxLength": 2, "pattern": "(?=x)y"}, "zz"),
+        ({"oneOf": [{"const": 1}, {"type": "boolean"}]}, 1),
+        ({"allOf": [{"type": "boolean"}]}, True),
+        ({"$ref": "#/$defs/A", "$defs": {"A": {"type": "integer", "minimum": 1, "maximum": 3}}}, 2),
+        ({"type": "string", "format": "date"}, "2024-02-03"),
+        ({"type": "string", "format": "date-time"}, "2024-02-03T04:05:00Z"),
+    ],
+)
+def test_every_schema_has_a_grammar(schema: dict[str, Any], value: Any) -> None:
+    """What no rule is for is written freely; validation judges it."""
+    assert _takes(schema, "nothing", value)
