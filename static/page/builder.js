@@ -1,14 +1,24 @@
 /** The form of a schema of one's own: a row for each field, those of a group below it. */
 
 import { byId, el, setText } from "./dom.js";
-import { edit, fieldAt, hasFields, insert, move, problemsOf, remove } from "./fields.js";
-import { row } from "./row.js";
+import { choicesIn, edit, fieldAt, hasFields, insert, move, problemsOf, remove } from "./fields.js";
+import { partOf, pathOf, row, showName } from "./row.js";
 
 /**
  * @typedef {import("./fields.js").Field} Field
  * @typedef {import("./fields.js").Model} Model
  * @typedef {import("./fields.js").Path} Path
+ * @typedef {import("./row.js").Control} Control
  */
+
+/** What a control says of its field. @type {{[part: string]: (control: Control) => Partial<Field>}} */
+const CHANGES = {
+  name: ({ value }) => ({ name: value.trim() }),
+  type: ({ value }) => ({ type: /** @type {Field["type"]} */ (value) }),
+  description: ({ value }) => ({ description: value.trim() }),
+  choices: ({ value }) => ({ choices: choicesIn(value) }),
+  required: ({ checked }) => ({ isRequired: checked }),
+};
 
 export class Builder {
   /** @type {Model} */
@@ -16,14 +26,6 @@ export class Builder {
   #rows = byId("fields");
   #title = byId("schema-title", HTMLInputElement);
   #onChange;
-  /** @type {import("./row.js").Actions} */
-  #actions = {
-    edit: (path, change) => this.#become(edit(this.model, path, change)),
-    reshape: (path, change) => this.#reshape(path, change),
-    insert: (path) => this.#draw(insert(this.model, path), path, "name"),
-    remove: (path) => this.#remove(path),
-    move: (path, step) => this.#move(path, step),
-  };
 
   /** @param {() => void} onChange hears of another model, not of one that is shown */
   constructor(onChange) {
@@ -31,7 +33,10 @@ export class Builder {
     this.#title.addEventListener("input", () =>
       this.#become({ ...this.model, title: this.#title.value.trim() }),
     );
-    byId("add-field").addEventListener("click", () => this.#actions.insert([this.model.fields.length]));
+    byId("add-field").addEventListener("click", () => this.#insert([this.model.fields.length]));
+    this.#rows.addEventListener("input", (event) => this.#onInput(event));
+    this.#rows.addEventListener("click", (event) => this.#onClick(event));
+    this.#rows.addEventListener("keydown", (event) => this.#onKey(event));
   }
 
   /** @param {Model} model */
@@ -46,6 +51,36 @@ export class Builder {
     const [first] = this.#problems(true);
     if (first) this.#part(first.path, first.part)?.focus();
     return !first;
+  }
+
+  /** @param {Event} event */
+  #onInput({ target }) {
+    const { path, part, row } = placeOf(target);
+    const change = CHANGES[part]?.(/** @type {Control} */ (target)) ?? {};
+    if (change.name !== undefined) showName(row, change.name);
+    if (change.type) this.#reshape(path, change);
+    else this.#become(edit(this.model, path, change));
+  }
+
+  /** @param {Event} event */
+  #onClick({ target }) {
+    const { path, part } = placeOf(target);
+    if (part === "up") this.#move(path, -1);
+    if (part === "down") this.#move(path, 1);
+    if (part === "remove") this.#remove(path);
+    if (part === "add") this.#insert([...path, fieldAt(this.model, path)?.fields.length ?? 0]);
+  }
+
+  /** @param {KeyboardEvent} event */
+  #onKey(event) {
+    const { path, part } = placeOf(event.target);
+    const step = event.altKey ? { ArrowUp: -1, ArrowDown: 1 }[event.key] : undefined;
+    const isNext = event.key === "Enter" && part === "name" && !event.ctrlKey && !event.metaKey;
+    // Enter also ends what an input method composes.
+    if (event.isComposing || (step === undefined && !isNext)) return;
+    event.preventDefault();
+    if (step !== undefined) this.#move(path, step);
+    else this.#insert([...path.slice(0, -1), (path.at(-1) ?? 0) + 1]);
   }
 
   /** @param {Model} model */
@@ -70,6 +105,11 @@ export class Builder {
     else target.focus();
   }
 
+  /** @param {Path} path */
+  #insert(path) {
+    this.#draw(insert(this.model, path), path, "name");
+  }
+
   /** @param {Path} path @param {Partial<Field>} change */
   #reshape(path, change) {
     const changed = edit(this.model, path, change);
@@ -88,10 +128,9 @@ export class Builder {
 
   /** @param {Path} path @param {number} step */
   #move(path, step) {
-    const moved = move(this.model, path, step);
-    const part = /** @type {HTMLElement | null} */ (document.activeElement)?.dataset.part ?? "name";
     const to = [...path.slice(0, -1), (path.at(-1) ?? 0) + step];
-    if (fieldAt(moved, to)) this.#draw(moved, to, part);
+    const { part } = placeOf(document.activeElement);
+    if (fieldAt(this.model, to)) this.#draw(move(this.model, path, step), to, part);
   }
 
   /**
@@ -102,21 +141,10 @@ export class Builder {
   #list(fields, above) {
     return fields.map((each, at) => {
       const path = [...above, at];
-      const element = row(each, path, fields.length, this.#actions);
-      if (hasFields(each.type)) element.append(this.#group(each, path));
+      const element = row(each, path, fields.length);
+      element.querySelector(".rows")?.append(...this.#list(each.fields, path));
       return el("li", "", element);
     });
-  }
-
-  /** @param {Field} field @param {Path} path */
-  #group({ fields }, path) {
-    const add = el("button", "quiet add", "+ Field of the group");
-    add.type = "button";
-    add.addEventListener("click", () => {
-      const count = fieldAt(this.model, path)?.fields.length ?? 0;
-      this.#actions.insert([...path, count]);
-    });
-    return el("div", "row-group", el("ol", "rows", ...this.#list(fields, path)), add);
   }
 
   /** Mark what is wrong; a name that is still to be typed only where `isAsked`. @param {boolean} isAsked */
@@ -125,9 +153,9 @@ export class Builder {
       ({ path, part }) => isAsked || (part === "name" && fieldAt(this.model, path)?.name),
     );
     const words = new Map(problems.map(({ path, part, message }) => [path.join("."), { part, message }]));
-    for (const element of /** @type {NodeListOf<HTMLElement>} */ (this.#rows.querySelectorAll(".row"))) {
-      const found = words.get(element.dataset.path ?? "");
-      setText(/** @type {Element} */ (element.querySelector(":scope > .problem")), found?.message ?? "");
+    for (const element of this.#rows.querySelectorAll(".row")) {
+      const found = words.get(pathOf(element).join("."));
+      setText(/** @type {Element} */ (partOf(element, "problem")), found?.message ?? "");
       for (const part of ["name", "choices"])
         partOf(element, part)?.setAttribute("aria-invalid", String(found?.part === part));
     }
@@ -141,8 +169,9 @@ export class Builder {
   }
 }
 
-/** @param {Element} row @param {string} part @returns {HTMLElement | null} */
-function partOf(row, part) {
-  const found = /** @type {NodeListOf<HTMLElement>} */ (row.querySelectorAll(`[data-part="${part}"]`));
-  return [...found].find((element) => element.closest(".row") === row) ?? null;
+/** Which control of which row it is. @param {EventTarget | null} target */
+function placeOf(target) {
+  const control = /** @type {HTMLElement} */ (target);
+  const row = /** @type {HTMLElement} */ (control.closest(".row") ?? control);
+  return { row, path: pathOf(row), part: control.dataset.part ?? "" };
 }

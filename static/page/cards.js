@@ -12,6 +12,8 @@ import { table } from "./table.js";
 
 /** Longer strings are paragraphs. */
 const PROSE_CHARS = 72;
+/** Longer words may break anywhere, in a table. */
+const LONG_WORD = /\S{33}/;
 /** Wider lists are easier to read as cards. */
 const MAX_COLUMNS = 7;
 
@@ -93,6 +95,7 @@ function string(pen) {
     update(value);
     const isProse = value.length > PROSE_CHARS || value.includes("\n");
     part.element.classList.toggle("is-prose", isProse);
+    part.element.classList.toggle("is-long", LONG_WORD.test(value));
   };
   return part;
 }

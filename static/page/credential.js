@@ -4,6 +4,7 @@
  */
 
 import { connect } from "../client/index.js";
+import { kept } from "./kept.js";
 
 const KEY = "gateway.token";
 /** The close code of a credential that does not hold. */
@@ -28,7 +29,7 @@ export class Credential {
   /** @param {() => Store} store a browser may refuse to give it */
   constructor(store) {
     this.#store = store;
-    this.#held = this.#stored((kept) => kept.getItem(KEY)) ?? undefined;
+    this.#held = kept(this.#store, (store) => store.getItem(KEY)) ?? undefined;
   }
 
   get isHeld() {
@@ -41,7 +42,7 @@ export class Credential {
   /** Keep it until this tab is closed; who waits for one gets it. @param {string} token */
   keep(token) {
     this.#held = token;
-    this.#stored((kept) => kept.setItem(KEY, token));
+    kept(this.#store, (store) => store.setItem(KEY, token));
     this.#question?.answer(token);
     this.#question = null;
   }
@@ -55,21 +56,7 @@ export class Credential {
 
   forget() {
     this.#held = undefined;
-    this.#stored((kept) => kept.removeItem(KEY));
-  }
-
-  /**
-   * @template Result
-   * @param {(kept: Store) => Result} use
-   * @returns {Result | null}
-   */
-  #stored(use) {
-    try {
-      return use(this.#store());
-    } catch {
-      // A browser that keeps nothing: it lasts as long as the page.
-      return null;
-    }
+    kept(this.#store, (store) => store.removeItem(KEY));
   }
 }
 

@@ -40,6 +40,13 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/** Show the one child that is for `now`; whether there is one. @param {string} id @param {string} now */
+export function showOnly(id, now) {
+  const children = /** @type {HTMLElement[]} */ ([...byId(id).children]);
+  for (const child of children) child.hidden = child.dataset.when !== now;
+  return children.some((child) => !child.hidden);
+}
+
 /**
  * Make `children` the children of `parent`, moving only what is out of place.
  *

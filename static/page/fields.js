@@ -9,6 +9,11 @@
  * @property {Type} type
  * @property {JsonObject} own
  * @property {JsonObject} items of what a list holds
+ * @property {OrNull | null} orNull how it is written that the value may be null
+ *
+ * @typedef {object} OrNull
+ * @property {boolean} isFirst whether null comes before the type
+ * @property {JsonObject | null} around what stands beside an `anyOf`; null: there is a list of types
  *
  * @typedef {object} Field
  * @property {string} name
@@ -27,19 +32,6 @@
  * @typedef {readonly number[]} Path which field: its index, or that of its group and its own
  * @typedef {{path: Path, part: "name" | "choices", message: string}} Problem
  */
-
-/** What the form calls the types, in the order it offers them. @type {{[type in Type]: string}} */
-export const TYPES = {
-  text: "Text",
-  number: "Number",
-  integer: "Whole number",
-  boolean: "Yes or no",
-  date: "Date",
-  choice: "One of …",
-  texts: "List of texts",
-  objects: "List of objects",
-  object: "Group",
-};
 
 /** @param {Partial<Field>} [parts] @returns {Field} */
 export function field(parts = {}) {

@@ -13,7 +13,7 @@ export function follower(panel) {
       mine = panel.scrollTop = 0;
     },
     follow: () => {
-      const leaf = panel.querySelector(".is-growing");
+      const leaf = panel.querySelector(".is-active") ?? panel.querySelector(".is-growing");
       if (!leaf || panel.scrollTop !== mine || panel.scrollHeight <= panel.clientHeight) return;
       const below = leaf.getBoundingClientRect().bottom + MARGIN_PX - panel.getBoundingClientRect().bottom;
       if (below <= 0) return;

@@ -1,18 +1,27 @@
 /** What is asked for: the extractor or a schema of one's own, the text, the model, the encoding, the interval. */
 
-import { byId, el, setText } from "./dom.js";
+import { utf8Bytes } from "../client/text.js";
+import { byId, el, setText, showOnly } from "./dom.js";
 import { EXAMPLES, FIRST } from "./examples.js";
+import { hasNoFields } from "./lint.js";
 import { outline } from "./outline.js";
 import { OwnSchema } from "./ownschema.js";
-import { hintOn } from "./provider.js";
+import { excessOf, hintOn } from "./provider.js";
 
 /**
  * @typedef {import("../client/protocol.js").Json} Json
  * @typedef {import("../client/protocol.js").Welcome} Welcome
  * @typedef {import("../client/protocol.js").Encoding} Encoding
  * @typedef {import("../client/protocol.js").Extractor} Extractor
- * @typedef {{title: string, input: string, extractor?: string, schema?: Json}} Sample
+ * @typedef {{title: string, input: string, extractor?: string, schema?: Json, needs_larger_model?: boolean}} Sample
  * @typedef {{title: string, request: import("../client/watch.js").ExtractOptions, shape: Json}} Order
+ *
+ * @typedef {object} Written what an example replaces, which is therefore kept for a way back
+ * @property {string} input
+ * @property {string} extractor
+ * @property {string} schema of one's own, as text
+ *
+ * @typedef {Written & {model: string, interval: string, encoding: Encoding, replaced: Written | null}} Draft
  */
 
 /** The choice of a schema of one's own; no extractor can have this name. */
@@ -32,18 +41,31 @@ export class Form {
   #samples = [];
   /** @type {import("../client/protocol.js").Provider | undefined} */
   #provider;
-  /** Whether the schema of one's own is more than what it begins with. */
-  #hasOwn = false;
+  /** @type {Welcome | null} */
+  #welcome = null;
+  /** What an example took the place of. @type {Written | null} */
+  #replaced = null;
   #onChange;
 
   /** @param {() => void} onChange hears of another shape or text */
   constructor(onChange) {
     this.#onChange = onChange;
-    this.#own.set(FIRST.schema);
+    this.#own.text = textOf(FIRST.schema);
     this.#source.addEventListener("input", () => this.#showSource());
     this.#extractor.addEventListener("change", () => this.#choose());
     for (const id of ["restore", "example"])
-      byId(id).addEventListener("click", () => this.#use(this.#samples[0]));
+      byId(id).addEventListener("click", () => this.#use(this.#matching));
+    byId("undo").addEventListener("click", () => this.#undo());
+  }
+
+  /** Everything that is written and chosen. @returns {Draft} */
+  get draft() {
+    const [model, interval] = [this.#model.value, this.#interval.value];
+    return { ...this.#written, model, interval, encoding: this.encoding, replaced: this.#replaced };
+  }
+
+  get #written() {
+    return { input: this.#source.value, extractor: this.#extractor.value, schema: this.#own.text };
   }
 
   /** The encoding that is chosen. @returns {Encoding} */
@@ -58,10 +80,32 @@ export class Form {
     return Number(this.#interval.value);
   }
 
-  /** Whether a recording plays, and not to this text as far as is known here. */
+  /**
+   * Whether the chosen extractor's example may be missed: another example's text is there, or a recording plays and
+   * not to this text, as far as is known here.
+   */
   get canRestore() {
-    const isKnown = this.#samples.some(({ input }) => input === this.#source.value);
-    return this.#provider?.name === "recorded" && !isKnown && this.#samples.length > 0;
+    const matching = this.#matching;
+    if (!matching || matching.input === this.#source.value) return false;
+    return this.#isRecorded || (this.#extractor.value !== OWN && this.#isSample);
+  }
+
+  get #matching() {
+    return this.#samples.find(({ extractor }) => extractor === this.#extractor.value) ?? this.#samples[0];
+  }
+
+  get #isRecorded() {
+    return this.#provider?.name === "recorded";
+  }
+
+  /** @param {Sample} sample */
+  #isShown({ input }) {
+    return input === this.#source.value;
+  }
+
+  /** Whether the text is an example's. */
+  get #isSample() {
+    return [FIRST, ...this.#samples].some((sample) => this.#isShown(sample));
   }
 
   /** Hear of another encoding. @param {(encoding: Encoding) => void} listener */
@@ -69,9 +113,15 @@ export class Form {
     byId("encoding").addEventListener("change", () => listener(this.encoding));
   }
 
-  /** Show what this gateway offers; what was typed stays. @param {Welcome} welcome */
-  offer(welcome) {
-    const isFirst = this.#samples.length === 0;
+  /**
+   * Show what this gateway offers; what was typed stays.
+   *
+   * @param {Welcome} welcome
+   * @param {Draft} [draft] of the same tab, before it was loaded anew
+   */
+  offer(welcome, draft) {
+    const isFirst = this.#welcome === null;
+    this.#welcome = welcome;
     this.#extractors = welcome.extractors;
     this.#samples = samplesOf(welcome);
     const options = welcome.extractors.map(({ name }) => new Option(capital(name), name));
@@ -81,7 +131,8 @@ export class Form {
     if (value && !isFirst) this.#extractor.value = value;
     byId("examples").replaceChildren(...this.#samples.map((sample) => this.#chip(sample)));
     this.heed(welcome.provider);
-    if (isFirst && this.#source.value === "") this.#use(this.#samples[0]);
+    if (draft) this.#take(draft);
+    else if (isFirst && this.#source.value === "") this.#use(this.#samples[0]);
     this.#showExtractor();
     this.#showSource();
   }
@@ -98,47 +149,94 @@ export class Form {
     const model = this.#model.value.trim() || undefined;
     const extractor = this.#extractor.value;
     const schema = extractor === OWN ? this.#own.check() : null;
+    const { shape } = this;
     if (schema === undefined) return null;
-    if (input.trim() === "") {
-      this.#source.focus();
-      return null;
-    }
+    if (hasNoFields(schema)) return this.#refuse("no fields", this.#own);
+    if (input.trim() === "") return this.#refuse("no text", this.#source);
+    if (this.#excess === "too much") return this.#refuse("too much", this.#source);
     if (extractor !== OWN)
-      return {
-        title: extractor.replaceAll("_", " "),
-        request: { extractor, input, model },
-        shape: this.shape,
-      };
-    return { title: titleOf(schema), request: { schema, input, model }, shape: this.shape };
+      return { title: extractor.replaceAll("_", " "), request: { extractor, input, model }, shape };
+    return { title: titleOf(schema), request: { schema, input, model }, shape };
+  }
+
+  /** Say why nothing starts, and go where that can be changed. @param {string} why @param {{focus(): void}} place */
+  #refuse(why, place) {
+    showOnly("refusal", why);
+    place.focus();
+    return null;
+  }
+
+  get #excess() {
+    const { input, schema, extractor } = this.#written;
+    const bytes = utf8Bytes(JSON.stringify(input)) + (extractor === OWN ? utf8Bytes(schema) : 0);
+    return excessOf({ chars: input.length, bytes }, this.#welcome);
   }
 
   /** @param {Sample} sample */
   #chip(sample) {
     const chip = el("button", "chip", sample.title);
     chip.type = "button";
+    if (this.#isBeyond(sample)) chip.append(el("span", "faint", " · larger model"));
     chip.addEventListener("click", () => this.#use(sample));
     return chip;
+  }
+
+  /** Whether the model that runs is too small for it. @param {Sample} sample */
+  #isBeyond({ needs_larger_model }) {
+    return needs_larger_model === true && this.#welcome?.provider?.small === true;
   }
 
   /** @param {Sample | undefined} sample */
   #use(sample) {
     if (!sample) return;
-    this.#source.value = sample.input;
+    const { input, extractor = OWN } = sample;
+    this.#replace({ input, extractor, schema: sample.schema ? textOf(sample.schema) : this.#own.text });
+  }
+
+  /** What stood there may have cost somebody work: that can be had back. @param {Written} written */
+  #replace(written) {
+    const before = this.#written;
+    if (this.#isMine(before)) this.#replaced = before;
+    this.#write(written);
+  }
+
+  #undo() {
+    const replaced = this.#replaced;
+    this.#replaced = null;
+    if (replaced) this.#replace(replaced);
+  }
+
+  /** @param {Written} written */
+  #isMine({ input, schema }) {
+    const samples = [FIRST, ...this.#samples];
+    const isTyped = input.trim() !== "" && !samples.some((sample) => sample.input === input);
+    return isTyped || !samples.some((sample) => sample.schema && textOf(sample.schema) === schema);
+  }
+
+  /** @param {Draft} draft */
+  #take({ model, interval, encoding, replaced, ...written }) {
+    this.#write(written);
+    this.#replaced = replaced;
+    this.#model.value = model;
+    this.#interval.value = interval;
+    const radio = document.querySelector(`input[name=encoding][value="${encoding}"]`);
+    if (radio instanceof HTMLInputElement) radio.checked = true;
+  }
+
+  /** @param {Written} written */
+  #write({ input, extractor, schema }) {
+    if (input !== this.#source.value) this.#source.value = input;
     this.#source.scrollTop = 0;
-    this.#extractor.value = sample.extractor ?? OWN;
-    if (sample.schema !== undefined) {
-      this.#own.set(sample.schema);
-      this.#hasOwn = true;
-    }
+    if ([...this.#extractor.options].some(({ value }) => value === extractor)) this.#extractor.value = extractor;
+    if (schema !== this.#own.text) this.#own.text = schema;
     this.#showExtractor();
     this.#showSource();
   }
 
   /** The first schema of one's own brings a text that fits it, where no other one was written. */
   #choose() {
-    const isSample = this.#samples.some(({ input }) => input === this.#source.value);
-    const isFirst = this.#extractor.value === OWN && !this.#hasOwn;
-    if (isFirst && isSample && this.#provider?.name !== "recorded") this.#use(FIRST);
+    const isFirst = this.#extractor.value === OWN && this.#own.text === textOf(FIRST.schema);
+    if (isFirst && this.#isSample && !this.#isRecorded) this.#use(FIRST);
     else this.#showExtractor();
   }
 
@@ -147,6 +245,7 @@ export class Form {
     byId("schema-panel").hidden = this.#extractor.value !== OWN;
     setText(byId("description"), chosen?.description?.split("\n")[0] ?? "");
     this.#showShape();
+    this.#showHint();
   }
 
   get #chosen() {
@@ -155,7 +254,10 @@ export class Form {
 
   #showSource() {
     const { value } = this.#source;
-    setText(byId("source-size"), value ? `${value.length.toLocaleString("en")} characters` : "");
+    setText(byId("source-count"), value ? `${value.length.toLocaleString("en")} characters` : "");
+    showOnly("source-size", this.#excess);
+    showOnly("refusal", "");
+    byId("undo").hidden = this.#replaced === null;
     this.#showHint();
     this.#onChange();
     for (const [at, chip] of [...byId("examples").children].entries()) {
@@ -165,24 +267,35 @@ export class Form {
 
   #showHint() {
     const hint = hintOn(this.#provider);
-    byId("hint").hidden = hint === null;
+    const news = this.#news;
+    byId("hint").hidden = !hint && !news;
     byId("restore").hidden = !this.canRestore;
-    if (!hint) return;
-    byId("hint").dataset.kind = this.canRestore ? "warning" : hint.kind;
-    setText(byId("hint-text"), this.canRestore ? CHANGED : hint.text);
-    setText(byId("hint-more"), hint.more);
-    byId("hint-more").hidden = hint.more === "";
+    byId("hint").dataset.kind = news ? "warning" : hint?.kind;
+    showOnly("hint-news", news);
+    setText(byId("hint-text"), news ? "" : (hint?.text ?? ""));
+    setText(byId("hint-more"), hint?.more ?? "");
+    byId("hint-more").hidden = !hint?.more || news === "another";
+  }
+
+  /** What there is to know of text and example, which counts more than what is always so. */
+  get #news() {
+    if (this.canRestore) return this.#isRecorded ? "changed" : "another";
+    return this.#samples.some((sample) => this.#isShown(sample) && this.#isBeyond(sample)) ? "beyond" : "";
   }
 
   /** What cannot be read just now keeps the shape it had. */
   #showShape() {
     const schema = this.#extractor.value === OWN ? this.#own.value : (this.#chosen?.schema ?? null);
     if (schema !== undefined) this.shape = outline(schema);
+    showOnly("refusal", "");
     this.#onChange();
   }
 }
 
-const CHANGED = "This is not the recorded text, and no model runs: it may have no answer.";
+/** @param {Json} schema */
+function textOf(schema) {
+  return JSON.stringify(schema, null, 2);
+}
 
 /** @param {string} name */
 function capital(name) {

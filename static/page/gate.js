@@ -1,16 +1,10 @@
 /** What the page shows where the gateway wants a credential: one field, and words about what became of it. */
 
 import { REFUSED, isRefused, tokenFromAddress } from "./credential.js";
-import { byId, setText } from "./dom.js";
+import { byId, setText, showOnly } from "./dom.js";
 
 /** @typedef {import("../client/index.js").Session} Session */
 /** @typedef {import("./credential.js").Credential} Credential */
-
-const WORDS = {
-  accepted: "",
-  refused: "The gateway does not know this token.",
-  silent: "The gateway does not answer. Try again in a moment.",
-};
 
 /**
  * @param {Session} session
@@ -38,7 +32,7 @@ export function gate(session, credential, tryToken) {
     const state = session.getSnapshot();
     if (state.code === REFUSED && state.status !== "connecting") {
       credential.refuse();
-      setText(byId("gate-problem"), credential.isWrong ? WORDS.refused : "");
+      showOnly("gate-problem", credential.isWrong ? "refused" : "");
     }
     show();
   };
@@ -47,11 +41,11 @@ export function gate(session, credential, tryToken) {
   const enter = async (token) => {
     if (isTrying) return;
     isTrying = true;
-    setText(byId("gate-problem"), "");
+    showOnly("gate-problem", "");
     show();
     const verdict = await tryToken(token);
     isTrying = false;
-    setText(byId("gate-problem"), WORDS[verdict]);
+    showOnly("gate-problem", verdict);
     if (verdict === "accepted") {
       field.value = "";
       credential.keep(token);

@@ -1,24 +1,27 @@
 /** Rows that are still to come, so that a list which fills in moves nothing below it. */
 
-/**
- * @typedef {import("../client/protocol.js").Json} Json
- * @typedef {import("../client/protocol.js").JsonObject} JsonObject
- */
+import { isObject } from "./json.js";
+
+/** @typedef {import("../client/protocol.js").Json} Json */
 
 /**
- * The value with its lists of objects filled up to the rows of its shape, as long as nothing behind them is written.
- * Where there is nothing to fill up it is the value itself.
+ * The value with its lists of objects filled up to the rows of its shape, as long as nothing behind them is written
+ * and nobody knows that they are complete. Where there is nothing to fill up it is the value itself.
  *
  * @param {Json} value
  * @param {Json} shape
+ * @param {(path: string) => boolean} isComplete
  * @returns {Json}
  */
-export function withGhosts(value, shape) {
+export function withGhosts(value, shape, isComplete) {
   if (Array.isArray(value)) return filledUp(value, shape);
   if (!isObject(value) || !isObject(shape)) return value;
   const entries = Object.entries(value);
   const last = entries.map(([, member]) => isWritten(member)).lastIndexOf(true);
-  const filled = entries.map(([key, member], at) => [key, at < last ? member : filledUp(member, shape[key])]);
+  const filled = entries.map(([key, member], at) => [
+    key,
+    at < last || isComplete(`/${key}`) ? member : filledUp(member, shape[key]),
+  ]);
   const isSame = filled.every(([, member], at) => member === entries[at]?.[1]);
   return isSame ? value : Object.fromEntries(filled);
 }
@@ -29,13 +32,19 @@ function filledUp(list, shape) {
   return [...list, ...shape.slice(list.length)];
 }
 
-/** Whether a model has been at it. @param {Json} value @returns {boolean} */
-function isWritten(value) {
-  if (Array.isArray(value)) return value.length > 0;
-  return isObject(value) ? Object.values(value).some(isWritten) : value !== null;
+/**
+ * Whether a model has been at it: there is a leaf that was not there before.
+ *
+ * @param {Json} value
+ * @param {Json} [before] the skeleton
+ * @returns {boolean}
+ */
+export function isWritten(value, before = null) {
+  if (typeof value !== "object" || value === null) return value !== null && value !== before;
+  return Object.entries(value).some(([key, member]) => isWritten(member, memberOf(before, key)));
 }
 
-/** @param {Json | undefined} value @returns {value is JsonObject} */
-function isObject(value) {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+/** @param {Json} value @param {string} key */
+function memberOf(value, key) {
+  return isObject(value) && Object.hasOwn(value, key) ? value[key] : null;
 }

@@ -4,6 +4,8 @@
  */
 
 import { ENCODINGS, digest } from "../client/index.js";
+import { isWritten } from "./ghosts.js";
+import { Progress } from "./progress.js";
 
 /** So many frames are kept to look at. */
 const KEPT_FRAMES = 200;
@@ -19,16 +21,28 @@ const SHOWN_CHARS = 400;
  * @typedef {import("../client/protocol.js").WatchFrame} WatchFrame
  * @typedef {import("../client/watch.js").ExtractOptions} ExtractOptions
  * @typedef {{count: number, type: string, rev: number | null, bytes: number, text: string}} ShownFrame
+ *
+ * @typedef {object} Start what a lane begins with
+ * @property {number} number
+ * @property {import("./form.js").Order} order what is asked for
+ * @property {Encoding} encoding
+ * @property {number} interval_ms
+ *
+ * @typedef {object} Past what else it goes on with after the page was loaded anew
+ * @property {string} extraction
+ * @property {number} started_at
+ * @property {number | null} first_value_ms
+ * @property {number | null} total_ms
+ * @property {boolean} isProven
+ * @property {{[encoding in Encoding]: number}} bytes
+ *
+ * @typedef {Start & Past} LaneRecord
  */
 
 export class Lane {
-  /** What was asked for. */
-  order;
   /** The newest last. @type {ShownFrame[]} */
   frames = [];
   frameCount = 0;
-  /** @type {Map<Encoding, Watch>} */
-  meters = new Map();
   /** @type {number | null} */
   first_value_ms = null;
   /** @type {number | null} */
@@ -38,30 +52,47 @@ export class Lane {
   isRecorded;
   /** Every watch ended with the digest that this page computed from its own value. */
   isProven = false;
+  /** Whether this attempt has shown a leaf. */
+  hasBegun = false;
+  /** Of this attempt. */
+  progress = new Progress("");
   #session;
   #interval_ms;
-  #started_ms = performance.now();
+  #started_at = Date.now();
   #onChange;
+  /** What it was before the page was loaded anew. @type {LaneRecord | null} */
+  #past = null;
+  /** @type {Map<Encoding, Watch>} */
+  #meters = new Map();
   /** @type {Watch} */
   #watch;
   /** What is shown until a new watch has something. @type {import("../client/replica.js").ReplicaState} */
   #state;
+  /** What the value is before anything is written. @type {Json} */
+  #skeleton = null;
+  /** The value of the attempt before. @type {Json} */
+  #stale = null;
 
   /**
    * @param {Session} session
-   * @param {{number: number, encoding: Encoding, interval_ms: number} & import("./form.js").Order} start
+   * @param {Start | LaneRecord} start with a past, the extraction is watched again
    * @param {() => void} onChange
    */
-  constructor(session, { number, title, request, shape, encoding, interval_ms }, onChange) {
+  constructor(session, start, onChange) {
+    const { number, order, encoding, interval_ms } = start;
     this.#session = session;
     this.#interval_ms = interval_ms;
     this.#onChange = onChange;
     this.number = number;
-    this.title = title;
-    this.order = { title, request, shape };
+    this.order = order;
     this.encoding = encoding;
     this.isRecorded = session.getSnapshot().welcome?.provider?.name === "recorded";
-    this.#watch = session.extract({ ...request, encoding, interval_ms });
+    if ("extraction" in start) {
+      const { first_value_ms, total_ms, isProven, started_at } = (this.#past = start);
+      Object.assign(this, { first_value_ms, total_ms, isProven });
+      this.#started_at = started_at;
+      this.#watch = this.#watchAgain(start.extraction);
+    } else this.#watch = session.extract({ ...order.request, encoding, interval_ms, progress: true });
     this.#state = this.#watch.getSnapshot();
     this.#follow(this.#watch);
   }
@@ -74,14 +105,45 @@ export class Lane {
     return this.#state.ending !== null || this.#state.error !== null;
   }
 
+  /** Whether the gateway does not keep what is remembered here. */
+  get isGone() {
+    return this.#past !== null && this.#state.error?.code === "not_found";
+  }
+
+  /** A new attempt has nothing to show yet: the value is that of the one before. */
+  get isStale() {
+    return this.#state.reset !== null && !this.hasBegun && !this.isOver;
+  }
+
+  get value() {
+    return this.isStale ? this.#stale : this.#state.value;
+  }
+
   get elapsed_ms() {
-    return this.total_ms ?? performance.now() - this.#started_ms;
+    return this.total_ms ?? Date.now() - this.#started_at;
   }
 
   /** How long to wait before another try can help. */
   get retry_in_ms() {
     const { retry_after_ms = 0 } = this.#state.error ?? {};
-    return Math.max(0, retry_after_ms + this.#started_ms + this.elapsed_ms - performance.now());
+    return Math.max(0, retry_after_ms + this.#started_at + this.elapsed_ms - Date.now());
+  }
+
+  /** What to go on with after the page is loaded anew; null: nothing. @returns {LaneRecord | null} */
+  get record() {
+    const { number, order, encoding, first_value_ms, total_ms, isProven } = this;
+    const { extraction } = this.#watch;
+    const bytes = /** @type {Past["bytes"]} */ (
+      Object.fromEntries(ENCODINGS.map((each) => [each, this.bytesOf(each)]))
+    );
+    const times = { started_at: this.#started_at, first_value_ms, total_ms };
+    const start = { number, order, encoding, interval_ms: this.#interval_ms };
+    return extraction === null ? null : { ...start, ...times, extraction, isProven, bytes };
+  }
+
+  /** What the run has cost in an encoding. @param {Encoding} encoding */
+  bytesOf(encoding) {
+    return (this.#past?.bytes[encoding] ?? 0) + (this.#meters.get(encoding)?.bytes ?? 0);
   }
 
   /** Go on in another encoding: a new watch on the same extraction, the old one is dropped. @param {Encoding} encoding */
@@ -91,7 +153,7 @@ export class Lane {
     const before = this.#watch;
     const { extraction } = before;
     if (extraction === null || this.#state.error?.code === "disconnected") return;
-    this.#watch = this.#session.watch({ extraction, encoding, interval_ms: this.#interval_ms });
+    this.#watch = this.#watchAgain(extraction);
     this.#follow(this.#watch);
     before.close();
   }
@@ -105,7 +167,13 @@ export class Lane {
 
   /** Look no longer. */
   close() {
-    for (const watch of [this.#watch, ...this.meters.values()]) watch.close();
+    for (const watch of [this.#watch, ...this.#meters.values()]) watch.close();
+  }
+
+  /** @param {string} extraction */
+  #watchAgain(extraction) {
+    const { encoding } = this;
+    return this.#session.watch({ extraction, encoding, interval_ms: this.#interval_ms, progress: true });
   }
 
   /** @param {Watch} watch */
@@ -113,15 +181,36 @@ export class Lane {
     const asked = this.encoding;
     watch.observe((frame, bytes) => {
       this.#keep(frame, bytes);
-      if (frame.type === "started") this.#begin(frame.extraction, asked);
+      if (watch === this.#watch) this.#hear(frame);
+      if (frame.type === "started" || frame.type === "watching") this.#begin(frame.extraction, asked);
     });
     watch.subscribe((state) => {
       if (watch !== this.#watch) return;
-      if (state.rev !== null || state.error || this.#state.rev === null) this.#state = state;
-      if (state.rev && this.first_value_ms === null) this.first_value_ms = this.elapsed_ms;
-      if (this.isOver) this.total_ms ??= this.elapsed_ms;
+      if (state.rev !== null || state.error || this.#state.rev === null || state.reset) this.#state = state;
+      this.#notice();
       this.#onChange();
     });
+  }
+
+  /** What a frame says besides the value. @param {WatchFrame & {progress?: import("./progress.js").Told}} frame */
+  #hear(frame) {
+    const { type, progress } = frame;
+    if ((type === "snapshot" || type === "reset") && frame.epoch !== this.progress.epoch)
+      this.progress = new Progress(frame.epoch);
+    if (progress) this.progress.take(progress, type === "snapshot");
+  }
+
+  /** When the first leaf came, and when the end. */
+  #notice() {
+    const { rev, value, reset, ending } = this.#state;
+    if (rev === 0) this.#skeleton = value;
+    if (rev === null && reset && this.hasBegun) {
+      this.hasBegun = false;
+      this.#stale = value;
+    }
+    if (rev !== null) this.hasBegun ||= isWritten(value, this.#skeleton);
+    if (this.hasBegun) this.first_value_ms ??= this.elapsed_ms;
+    if (this.isOver) this.total_ms ??= (this.#past && ending?.timing?.total_ms) ?? this.elapsed_ms;
   }
 
   /**
@@ -129,7 +218,7 @@ export class Lane {
    * @param {Encoding} asked
    */
   #begin(extraction, asked) {
-    if (this.meters.size > 0) return;
+    if (this.#meters.size > 0 || (this.#past && this.total_ms !== null)) return;
     for (const encoding of ENCODINGS) {
       const meter = this.#session.watch({ extraction, encoding, interval_ms: this.#interval_ms });
       meter.subscribe(this.#onChange);
@@ -137,7 +226,7 @@ export class Lane {
         () => this.#prove(),
         () => {},
       );
-      this.meters.set(encoding, meter);
+      this.#meters.set(encoding, meter);
     }
     const wanted = this.encoding;
     if (wanted !== asked) {
@@ -147,7 +236,7 @@ export class Lane {
   }
 
   async #prove() {
-    const ends = [...this.meters.values()].map((watch) => watch.getSnapshot());
+    const ends = [...this.#meters.values()].map((watch) => watch.getSnapshot());
     if (!ends.every(({ ending }) => ending?.type === "completed")) return;
     const digests = await Promise.all(ends.map(({ value }) => digest(value)));
     this.isProven = ends.every(
@@ -164,17 +253,12 @@ export class Lane {
     this.frames.push({
       count: ++this.frameCount,
       type: frame.type,
-      rev: revOf(frame),
+      rev: "rev" in frame ? frame.rev : null,
       bytes,
       text: textOf(frame, bytes),
     });
     if (this.frames.length > KEPT_FRAMES) this.frames.shift();
   }
-}
-
-/** @param {WatchFrame} frame */
-function revOf(frame) {
-  return "rev" in frame ? frame.rev : null;
 }
 
 /**

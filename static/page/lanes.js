@@ -13,6 +13,8 @@ export class Lanes {
   all = [];
   /** @type {Lane | null} */
   selected = null;
+  /** Which one was scrolled into sight. @type {Lane | null} */
+  #sought = null;
   #container;
   #onChange;
   /** @type {WeakMap<Lane, ReturnType<typeof entry>>} */
@@ -66,10 +68,14 @@ export class Lanes {
   }
 
   render() {
+    for (const lane of this.all) if (lane.isGone) this.remove(lane);
     place(
       this.#container,
       this.all.map((lane) => this.#update(lane)),
     );
+    if (this.selected && this.selected !== this.#sought)
+      this.#entries.get(this.selected)?.item.scrollIntoView({ block: "nearest", inline: "nearest" });
+    this.#sought = this.selected;
   }
 
   /** @param {Lane} lane */
@@ -84,7 +90,7 @@ export class Lanes {
     const action = lane.isOver ? "Remove" : "Stop";
     setText(stop, lane.isOver ? "×" : "■");
     stop.title = action;
-    stop.setAttribute("aria-label", `${action} ${lane.number} ${lane.title}`);
+    stop.setAttribute("aria-label", `${action} ${lane.number} ${lane.order.title}`);
     return item;
   }
 }
@@ -95,7 +101,7 @@ export class Lanes {
  */
 function entry(lane, lanes) {
   const state = el("span", "lane-state");
-  const choose = el("button", "lane-choose", el("span", "lane-title", `${lane.number} ${lane.title}`), state);
+  const choose = el("button", "lane-choose", el("span", "lane-title", `${lane.number} ${lane.order.title}`), state);
   const stop = el("button", "lane-stop");
   const item = el("li", "lane", choose, stop);
   choose.type = stop.type = "button";

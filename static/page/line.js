@@ -1,7 +1,7 @@
 /** How the connection stands: a quiet word while it is well, a notice with a countdown when it is not. */
 
 import { isRefused } from "./credential.js";
-import { byId, setText } from "./dom.js";
+import { byId, setText, showOnly } from "./dom.js";
 
 /** @typedef {import("../client/index.js").Session} Session */
 /** @typedef {import("../client/connection.js").ConnectionState} ConnectionState */
@@ -14,32 +14,54 @@ const WORDS = {
   shut: "Locked",
 };
 
-/** Close codes after which the client does not come back (PROTOCOL.md §8). @type {{[code: number]: string}} */
-const ENDS = {
-  1000: "The gateway ended the session.",
-  1009: "A message was too big for the gateway.",
-  4400: "The gateway did not understand this page. Are both of the same version?",
-  4401: "The gateway took the token and then refused it.",
-  4403: "This page may not use the gateway.",
-  4406: "The gateway does not speak this page's protocol.",
-};
+/** So long a line that was cut on purpose stays cut: one has to see what that does. */
+const CUT_MS = 2_000;
 
-/** @param {Session} session */
-export function line(session) {
+/** What keeps a line cut. */
+export class Cut {
+  /** When it comes back. */
+  until_ms = 0;
+  /** A new connection waits for this. @type {Promise<void>} */
+  healed = Promise.resolve();
+  /** Let it come back now. */
+  heal = () => {};
+
+  begin() {
+    this.until_ms = performance.now() + CUT_MS;
+    this.healed = new Promise((resolve) => {
+      this.heal = () => {
+        this.until_ms = 0;
+        resolve();
+      };
+      setTimeout(this.heal, CUT_MS);
+    });
+  }
+}
+
+/**
+ * @param {Session} session
+ * @param {Cut} cut
+ */
+export function line(session, cut) {
   /** When the next try begins. */
   let due_ms = 0;
   let wasOpen = false;
   byId("retry").addEventListener("click", () => {
-    if (session.getSnapshot().status === "closed") location.reload();
-    else session.reconnect();
+    if (session.getSnapshot().status === "closed") return location.reload();
+    cut.heal();
+    session.reconnect();
   });
-  byId("cut").addEventListener("click", () => session.interrupt());
+  byId("cut").addEventListener("click", () => {
+    cut.begin();
+    session.interrupt();
+  });
   globalThis.addEventListener("online", () => session.reconnect());
 
   const count = () => {
     const state = session.getSnapshot();
-    setText(byId("line-text"), sentence(state, wasOpen, due_ms - performance.now()));
-    if (state.status === "waiting") setTimeout(count, 250);
+    const left_ms = Math.max(due_ms, cut.until_ms) - performance.now();
+    setText(byId("line-text"), sentence(state, wasOpen, left_ms));
+    if (left_ms > 0) setTimeout(count, 250);
   };
   const show = () => {
     const state = session.getSnapshot();
@@ -49,6 +71,7 @@ export function line(session) {
     byId("connection").dataset.status = status;
     setText(byId("connection-text"), WORDS[status]);
     byId("line").hidden = status === "open" || status === "shut" || isFirstTry(state);
+    showOnly("line-end", status === "closed" ? String(state.code) : "");
     byId("cut", HTMLButtonElement).disabled = state.status !== "open";
     count();
   };
@@ -66,11 +89,11 @@ function isFirstTry({ status, code }) {
  * @param {boolean} wasOpen
  * @param {number} left_ms
  */
-function sentence({ status, code }, wasOpen, left_ms) {
-  if (status === "closed") return ENDS[code ?? 0] ?? "The gateway does not take this connection back.";
+function sentence({ status }, wasOpen, left_ms) {
+  if (status === "closed") return "";
   const what = wasOpen
     ? "The connection is lost; what runs goes on at the gateway."
     : "The gateway does not answer.";
-  if (status === "connecting") return `${what} Trying now …`;
+  if (left_ms <= 0) return `${what} Trying now …`;
   return `${what} Trying again in ${Math.max(1, Math.ceil(left_ms / 1000))} s.`;
 }

@@ -5,9 +5,10 @@ import { Credential, isRefused, tokenFromAddress, tryToken } from "./credential.
 import { byId, setText } from "./dom.js";
 import { Form } from "./form.js";
 import { gate } from "./gate.js";
+import { kept } from "./kept.js";
 import { Lane } from "./lane.js";
 import { Lanes } from "./lanes.js";
-import { line } from "./line.js";
+import { Cut, line } from "./line.js";
 import { pill } from "./pill.js";
 import { waitingFor } from "./provider.js";
 import { theme } from "./theme.js";
@@ -15,23 +16,18 @@ import { valuePanel } from "./value.js";
 import { wire } from "./wire.js";
 import { wordFor } from "./words.js";
 
-/** What stands where a value will be. */
-const invitations = {
-  connecting: "Connecting …",
-  open: "Press Start: this fills in while the model writes.",
-  waiting: "The gateway does not answer. This page tries again by itself.",
-  closed: "The gateway does not take this page back. Reload it to try again.",
-};
-
 /** Running clocks move this often; screen readers hear of news at most every second. */
 const TICK_MS = 100;
 const SPEAK_MS = 1000;
+/** Under which this tab keeps what is written and what runs, so that loading the page anew loses nothing. */
+const KEY = "gateway.tab";
 
 let isScheduled = false;
 const credential = new Credential(() => sessionStorage);
 const given = tokenFromAddress(location, history);
 if (given) credential.keep(given);
-const session = connect(socketUrl(), { token: credential.token });
+const cut = new Cut();
+const session = connect(socketUrl(), { token: () => cut.healed.then(credential.token) });
 const form = new Form(schedule);
 const lanes = new Lanes(byId("lanes"), schedule);
 const showValue = valuePanel(schedule);
@@ -60,11 +56,11 @@ function render() {
   byId("start", HTMLButtonElement).disabled = status !== "open";
   setText(byId("start-text"), lanes.running.length > 0 ? "Start another" : "Start");
   byId("stop", HTMLButtonElement).disabled = !lane || lane.isOver || lane.isStopping;
+  byId("stop-all").hidden = lanes.running.length < 2;
   lanes.render();
   const { shape, canRestore } = form;
   const isLost = status !== "open";
-  const invitation = invitations[status];
-  showValue(lane, { invitation, shape, canRestore, isLost, provider: welcome?.provider });
+  showValue(lane, { status, shape, canRestore, isLost, provider: welcome?.provider });
   showWire(lane);
 }
 
@@ -75,7 +71,7 @@ function start(ordered = () => form.order()) {
   if (!order) return;
   const { encoding, interval_ms } = form;
   lanes.makeRoom();
-  lanes.add(new Lane(session, { number: lanes.nextNumber, ...order, encoding, interval_ms }, schedule));
+  lanes.add(new Lane(session, { number: lanes.nextNumber, order, encoding, interval_ms }, schedule));
   schedule();
   if (isNarrow.matches) byId("value-title").scrollIntoView({ block: "start" });
 }
@@ -84,15 +80,15 @@ function speak() {
   const lane = lanes.selected;
   const { status, rev } = lane?.state ?? { status: "", rev: null };
   const state = session.getSnapshot();
-  const waits = lane && !lane.isOver && !rev ? waitingFor(status, state.welcome?.provider) : "";
+  const waits = lane && !lane.isOver && !lane.hasBegun ? waitingFor(status, state.welcome?.provider) : "";
   const step = lane?.isOver ? "" : `, revision ${rev ?? 0}`;
-  const news = lane ? `${lane.title} ${waits || wordFor(status) + step}` : "";
+  const news = lane ? `${lane.order.title} ${waits || wordFor(status) + step}` : "";
   const isLost = state.status === "waiting" && !isRefused(state);
   setText(byId("spoken"), isLost ? "Connection lost" : news);
 }
 
 function copy() {
-  const value = lanes.selected?.state.value;
+  const value = lanes.selected?.value;
   navigator.clipboard?.writeText(JSON.stringify(value, null, 2)).then(
     () => setText(byId("copy"), "Copied"),
     () => setText(byId("copy"), "Not allowed"),
@@ -119,11 +115,42 @@ function onConnection() {
   const isSame = welcomed?.session === welcome.session;
   welcomed = welcome;
   if (isSame) form.heed(welcome.provider);
+  else if (isFirst) goOn(welcome);
   else form.offer(welcome);
-  if (isFirst && new URLSearchParams(location.search).get("play") === "1") start();
+}
+
+/** Begin, or go on where this tab was before it was loaded anew. @param {import("../client/protocol.js").Welcome} welcome */
+function goOn(welcome) {
+  const before = kept(
+    () => sessionStorage,
+    (store) => JSON.parse(store.getItem(KEY) ?? "{}"),
+  );
+  form.offer(welcome, before?.draft);
+  for (const record of before?.lanes ?? []) lanes.add(new Lane(session, record, schedule));
+  lanes.selected = lanes.all.find(({ number }) => number === before.selected) ?? lanes.selected;
+  if (lanes.all.length === 0 && new URLSearchParams(location.search).get("play") === "1") start();
+}
+
+function keep() {
+  if (!welcomed || isRefused(session.getSnapshot())) return;
+  const records = lanes.all.flatMap((lane) => lane.record ?? []);
+  const now = JSON.stringify({ draft: form.draft, lanes: records, selected: lanes.selected?.number });
+  kept(
+    () => sessionStorage,
+    (store) => store.setItem(KEY, now),
+  );
+}
+
+function forget() {
+  welcomed = null;
+  kept(
+    () => sessionStorage,
+    (store) => store.removeItem(KEY),
+  );
 }
 
 byId("start").addEventListener("click", () => start());
+byId("stop-all").addEventListener("click", () => lanes.running.forEach((lane) => lane.cancel()));
 byId("again").addEventListener("click", () => start(() => lanes.selected?.order ?? null));
 byId("options").addEventListener("click", () => {
   const isOpen = byId("bar").toggleAttribute("data-open");
@@ -140,13 +167,18 @@ form.onEncoding((encoding) => {
 if (/Mac|iPhone|iPad/.test(navigator.userAgent)) setText(byId("start-key"), "⌘ ↵");
 if (isNarrow.matches) byId("wire", HTMLDetailsElement).open = false;
 theme(byId("theme", HTMLButtonElement));
-line(session);
+line(session, cut);
 pill(session);
+byId("forget").addEventListener("click", forget);
+addEventListener("pagehide", keep);
 gate(session, credential, (token) => tryToken(socketUrl(), token));
 session.subscribe(onConnection);
 setInterval(() => {
   const isCounting = byId("again", HTMLButtonElement).disabled;
   if (lanes.running.length > 0 || isCounting) schedule();
 }, TICK_MS);
-setInterval(speak, SPEAK_MS);
+setInterval(() => {
+  speak();
+  keep();
+}, SPEAK_MS);
 render();

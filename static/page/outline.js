@@ -1,6 +1,6 @@
 /** The shape that a schema describes, with nothing in it yet: what the page shows before a run. */
 
-import { PatchError, parsePointer } from "../client/patch.js";
+import { isObject, tokensOf } from "./json.js";
 
 /** @typedef {import("../client/protocol.js").Json} Json */
 /** @typedef {import("../client/protocol.js").JsonObject} JsonObject */
@@ -55,23 +55,9 @@ function resolved(schema, root, hops = 0) {
  * @returns {Json | undefined}
  */
 function at(root, reference) {
-  try {
-    /** @type {Json | undefined} */
-    let node = root;
-    for (const token of parsePointer(reference.replace(/^#/, ""))) {
-      node = isObject(node) && Object.hasOwn(node, token) ? node[token] : undefined;
-    }
-    return node;
-  } catch (error) {
-    if (error instanceof PatchError) return undefined;
-    throw error;
-  }
-}
-
-/**
- * @param {Json | undefined} value
- * @returns {value is JsonObject}
- */
-function isObject(value) {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
+  const tokens = tokensOf(reference.replace(/^#/, ""));
+  /** @type {Json | undefined} */
+  let node = tokens ? root : undefined;
+  for (const token of tokens ?? []) node = isObject(node) && Object.hasOwn(node, token) ? node[token] : undefined;
+  return node;
 }

@@ -5,6 +5,8 @@
 
 import { Builder } from "./builder.js";
 import { byId, setText } from "./dom.js";
+import { isObject } from "./json.js";
+import { problemIn } from "./lint.js";
 import { read, write } from "./schema.js";
 import { tabs } from "./tabs.js";
 
@@ -43,23 +45,34 @@ export class OwnSchema {
     return parse(this.#text.value).value;
   }
 
-  /** @param {Json} schema */
-  set(schema) {
-    this.#text.value = JSON.stringify(schema, null, 2);
+  get text() {
+    return this.#text.value;
+  }
+
+  set text(text) {
+    this.#text.value = text;
     this.#text.scrollTop = 0;
     this.#show(this.#view);
   }
 
+  /** Go where it can be changed. */
+  focus() {
+    (this.#isForm ? byId("add-field") : this.#text).focus();
+  }
+
   /** The schema, or undefined where it is not right: that is said and focused. @returns {Json | undefined} */
   check() {
-    const isForm = this.#view === 0 && !byId("fields-box").hidden;
     const value = this.#checkText();
-    if (isForm) return this.#builder.check() ? value : undefined;
+    if (this.#isForm) return this.#builder.check() ? value : undefined;
     if (value === undefined) {
       this.#select(1);
       this.#text.focus();
     }
     return value;
+  }
+
+  get #isForm() {
+    return this.#view === 0 && !byId("fields-box").hidden;
   }
 
   /** @param {number} at */
@@ -94,7 +107,8 @@ export class OwnSchema {
   }
 
   #checkText() {
-    const { value, problem } = parse(this.#text.value);
+    const { value, problem: unread } = parse(this.#text.value);
+    const problem = unread || problemIn(value ?? true);
     this.#text.setAttribute("aria-invalid", String(problem !== ""));
     setText(byId("schema-error"), problem);
     return value;
@@ -108,8 +122,7 @@ export class OwnSchema {
 function parse(text) {
   try {
     const value = JSON.parse(text);
-    const isSchema = typeof value === "object" && value !== null && !Array.isArray(value);
-    return isSchema ? { value, problem: "" } : { problem: "A schema is a JSON object: { … }" };
+    return isObject(value) ? { value, problem: "" } : { problem: "A schema is a JSON object: { … }" };
   } catch (error) {
     return { problem: `This is not JSON yet: ${/** @type {Error} */ (error).message}` };
   }

@@ -13,7 +13,9 @@ export function pill(session) {
     if (!provider) return byId("provider-card").hidePopover?.();
     byId("provider").dataset.state = provider.state ?? "ready";
     setText(byId("provider-text"), pillText(provider));
-    for (const [part, words] of Object.entries(factsOn(provider))) {
+    const { hasMore, ...facts } = factsOn(provider);
+    byId("provider-more").hidden = !hasMore;
+    for (const [part, words] of Object.entries(facts)) {
       setText(byId(`provider-${part}`), words);
       byId(`provider-${part}`).hidden = words === "";
     }

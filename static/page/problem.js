@@ -1,7 +1,7 @@
 /** What to say where a run did not end well: the reason in plain words, the fields it is about, and what to do. */
 
-import { byId, el, setText } from "./dom.js";
-import { adviceOn, againWords } from "./words.js";
+import { byId, el, setText, showOnly } from "./dom.js";
+import { adviceOn, adviceOnReset, againWords } from "./words.js";
 
 /** @typedef {import("./lane.js").Lane} Lane */
 /** @typedef {import("../client/protocol.js").FieldError} FieldError */
@@ -31,8 +31,9 @@ export function problemBox() {
     byId("problem-fields").hidden = !words || words.fields.length === 0;
     if (!words) return;
     byId("problem").dataset.kind = words.kind;
-    setText(byId("problem-title"), words.title);
-    setText(byId("problem-text"), words.text);
+    if (!showOnly("problem-title", words.key)) showOnly("problem-title", "other");
+    setText(byId("problem-said"), words.said);
+    byId("problem-todo").hidden = !showOnly("problem-todo", words.key);
     setText(byId("problem-code"), words.code);
     showFields(words.fields);
   };
@@ -46,16 +47,10 @@ function showAgain(left_ms) {
 
 /** @param {Lane} lane @returns {import("./words.js").Advice | null} */
 function wordsOn(lane) {
-  const { error, reset } = lane.state;
-  if (error) return adviceOn(error, lane.isRecorded);
-  if (!reset || lane.isOver) return null;
-  const { attempt, reason, errors = NONE } = reset;
-  const title = `Attempt ${attempt}: it begins anew.`;
-  return { kind: "calm", title, text: "", fields: errors, code: reason, offer: null };
+  const { error, reset, ending } = lane.state;
+  if (error) return adviceOn(error, lane.isRecorded, ending?.type === "incomplete" ? ending.reason : "");
+  return reset && !lane.isOver ? adviceOnReset(reset) : null;
 }
-
-/** @type {readonly FieldError[]} */
-const NONE = [];
 
 /** @param {readonly FieldError[]} fields */
 function lines(fields) {

@@ -9,8 +9,8 @@
  * @property {string} more what there is to read besides, at the provider's card
  */
 
-/** Word by word as long as it is not simply there. @type {{[state: string]: string}} */
-const STATE_WORDS = { installing: "installing", loading: "loading", failed: "failed" };
+/** Told as long as it is not simply there. */
+const NEWS = ["installing", "loading", "failed"];
 
 /** @type {{[state: string]: string}} */
 const STATES = {
@@ -18,15 +18,16 @@ const STATES = {
   installing: "It is being installed.",
   loading: "It is being loaded.",
   ready: "It is ready.",
-  failed: "It could not be started; the gateway's log says why. The next extraction tries again.",
+  failed: `It ended, or could not be started; the gateway's log says why. The next extraction starts it again.`,
 };
-const SET_A_KEY =
-  "Stop the gateway, set OPENAI_API_KEY, and start it again. For another OpenAI-compatible server, set " +
-  "OPENAI_BASE_URL as well.";
+/** A toy-sized model reads no more. */
+const SMALL_CHARS = 6_000;
+/** What a request has besides its text and schema, with room to spare. */
+const REST_BYTES = 512;
 
 /** @param {Provider} provider */
 export function pillText({ name, model, state = "ready" }) {
-  return [name, model, STATE_WORDS[state]].filter(Boolean).join(" · ");
+  return [name, model, NEWS.includes(state) && state].filter(Boolean).join(" · ");
 }
 
 /**
@@ -40,7 +41,7 @@ export function factsOn({ name, model, state = "ready", reason, small }) {
     title: [name, model].filter(Boolean).join(" · "),
     state: isRecorded ? "It plays a recorded answer; no model runs." : (STATES[state] ?? ""),
     why: reason ? `It was chosen because ${reason}.` : "",
-    more: isRecorded || small ? SET_A_KEY : "",
+    hasMore: isRecorded || small === true,
   };
 }
 
@@ -54,14 +55,25 @@ export function hintOn(provider) {
   if (!provider?.small) return null;
   const model = provider.model ? ` (${provider.model})` : "";
   const text =
-    `A toy-sized model${model} runs on this machine: good for trying things out, wrong about many things. ` +
-    "Set OPENAI_API_KEY for a real one.";
-  return { kind: "calm", text, more: "" };
+    `A toy-sized model${model} runs on this machine: good for trying things out, wrong about many things.`;
+  return { kind: "calm", text, more: "Use a real model" };
 }
 
 /** @param {Provider} provider */
 function failedWords({ model }) {
-  return `The model${model ? ` (${model})` : ""} could not be started; the gateway's log says why. Start tries again.`;
+  return `The model${model ? ` (${model})` : ""} is not there. ${STATES.failed}`;
+}
+
+/**
+ * Whether a request is more than can be read.
+ *
+ * @param {{chars: number, bytes: number}} size of the text; of text and schema on the wire
+ * @param {import("../client/protocol.js").Welcome | null} welcome
+ * @returns {"too much" | "much" | ""} too much for the gateway, or much for the model
+ */
+export function excessOf({ chars, bytes }, welcome) {
+  if (bytes + REST_BYTES > (welcome?.limits?.message_bytes ?? Infinity)) return "too much";
+  return welcome?.provider?.small && chars > SMALL_CHARS ? "much" : "";
 }
 
 /**
@@ -89,13 +101,16 @@ const ENDS = {
 /**
  * How a run stands, in a line.
  *
- * @param {{status: string, rev: number | null, isLost: boolean, isStopping: boolean}} run
+ * @param {Pick<import("./lane.js").Lane, "state" | "hasBegun" | "isStopping">} lane
+ * @param {boolean} isLost
  * @param {Provider | undefined} provider
  */
-export function stateWords({ status, rev, isLost, isStopping }, provider) {
+export function stateWords({ state: { status, ending, reset }, hasBegun, isStopping }, isLost, provider) {
+  const attempts = ending?.attempts ?? 1;
   const ended = ENDS[status];
-  if (ended) return ended;
+  if (ended) return attempts > 1 ? `${ended}, after ${attempts} attempts` : ended;
   if (isLost) return "Not connected; it goes on meanwhile …";
   if (isStopping) return "Stopping …";
-  return rev ? "Writing …" : waitingFor(status, provider);
+  if (hasBegun) return "Writing …";
+  return reset ? `Attempt ${reset.attempt}: waiting for the first word …` : waitingFor(status, provider);
 }

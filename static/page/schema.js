@@ -6,6 +6,7 @@
  */
 
 import { choicesIn, field, hasFields } from "./fields.js";
+import { isObject } from "./json.js";
 
 /**
  * @typedef {import("../client/protocol.js").Json} Json
@@ -18,7 +19,7 @@ import { choicesIn, field, hasFields } from "./fields.js";
 /** Keywords that say more about a value without giving it another form. */
 const KEPT = new Set(
   (
-    "$schema $id $comment title default examples deprecated readOnly writeOnly x-stream format pattern minLength " +
+    "$schema $id $comment title description default examples deprecated readOnly writeOnly x-stream format pattern minLength " +
     "maxLength minimum maximum exclusiveMinimum exclusiveMaximum multipleOf minItems maxItems uniqueItems " +
     "minProperties maxProperties additionalProperties"
   ).split(" "),
@@ -37,8 +38,8 @@ export function read(schema) {
     if (node.type !== "object") throw new Unshown('"type" at the top is not "object"');
     const { title = "", ...rest } = node;
     if (typeof title !== "string") throw new Unshown('"title" is not a text');
-    const kept = keptOf(rest, "", ["type", "properties", "required", "description"]);
-    return { model: { title, kept: withDescription(rest, kept), fields: fieldsOf(node, "", 0) }, reason: "" };
+    const kept = keptOf(rest, "", MEMBERS);
+    return { model: { title, kept, fields: fieldsOf(node, "", 0) }, reason: "" };
   } catch (error) {
     if (error instanceof Unshown) return { model: null, reason: error.message };
     throw error;
@@ -47,9 +48,7 @@ export function read(schema) {
 
 /** @param {Model} model @returns {JsonObject} */
 export function write({ title, kept, fields }) {
-  const { description, ...others } = kept;
-  const words = { ...(title && { title }), ...(description !== undefined && { description }) };
-  return { ...others, type: "object", ...words, ...members(fields) };
+  return { type: "object", ...(title && { title }), ...kept, ...members(fields) };
 }
 
 /** @param {readonly Field[]} fields @returns {JsonObject} */
@@ -58,8 +57,19 @@ function members(fields) {
     ({ name }, at) => name && fields.findIndex((other) => other.name === name) === at,
   );
   const required = named.flatMap(({ name, isRequired }) => (isRequired ? [name] : []));
-  const properties = Object.fromEntries(named.map((each) => [each.name, node(each)]));
+  const properties = Object.fromEntries(named.map((each) => [each.name, orNull(node(each), each)]));
   return { properties, ...(required.length > 0 && { required }) };
+}
+
+/** As it was written that the field may be null, if it was. @param {JsonObject} node @param {Field} field @returns {JsonObject} */
+function orNull(node, { type, kept }) {
+  if (kept?.type !== type || !kept.orNull) return node;
+  const { isFirst, around } = kept.orNull;
+  /** @param {Json} part @param {Json} none */
+  const both = (part, none) => (isFirst ? [none, part] : [part, none]);
+  if (!around) return { ...node, type: both(node.type ?? "", "null") };
+  const { description, ...inner } = node;
+  return { anyOf: both(inner, { type: "null" }), ...(description && { description }), ...around };
 }
 
 /** @param {Field} field @returns {JsonObject} */
@@ -100,19 +110,21 @@ function fieldsOf(node, place, depth) {
 
 /** @param {Json} schema @param {string} place @param {number} depth @returns {Field} */
 function fieldOf(schema, place, depth) {
-  const node = objectAt(schema, place);
+  const { node, orNull } = withoutNull(objectAt(schema, place), place);
+  keptOf(node, place, [...MEMBERS, "enum", "items"]);
   const type = typeOf(node, place);
   if (hasFields(type) && depth > 0) throw new Unshown(`${place} is a group inside a group`);
   const { description = "" } = node;
-  if (typeof description !== "string") throw new Unshown(`"description" of ${place} is not a text`);
-  if (node.description === "") throw new Unshown(`"description" of ${place} is empty`);
-  const items = type === "texts" || type === "objects" ? objectAt(node.items, place) : {};
+  if (typeof description !== "string" || node.description === "")
+    throw new Unshown(`"description" of ${place} is not a text`);
+  const isList = type === "texts" || type === "objects";
+  const items = isList ? objectAt(node.items, place) : {};
   const kept = {
     type,
-    own: keptOf(node, place, shownKeywords(type)),
-    items: keptOf(items, place, ITEM_KEYWORDS[type]),
+    own: keptOf(node, place, ["type", "description", ...(isList ? ["items"] : (SHOWN[type] ?? []))]),
+    items: keptOf(items, place, type === "objects" ? MEMBERS : ["type"]),
+    orNull,
   };
-  if (type === "objects") kept.items = withDescription(items, kept.items);
   return field({
     type,
     description,
@@ -122,20 +134,30 @@ function fieldOf(schema, place, depth) {
   });
 }
 
-/** @type {{[type in Type]?: string[]}} */
-const ITEM_KEYWORDS = {
-  texts: ["type"],
-  objects: ["type", "properties", "required", "description"],
-};
-
-/** @param {Type} type */
-function shownKeywords(type) {
-  const always = ["type", "description"];
-  if (type === "date") return [...always, "format"];
-  if (type === "choice") return [...always, "enum"];
-  if (type === "object") return [...always, "properties", "required"];
-  return type === "texts" || type === "objects" ? [...always, "items"] : always;
+/**
+ * A schema without its null, where that is said in one of the two usual ways: `["string", "null"]`, or `anyOf` of
+ * something and null.
+ *
+ * @param {JsonObject} node
+ * @param {string} place
+ * @returns {{node: JsonObject, orNull: import("./fields.js").OrNull | null}}
+ */
+function withoutNull(node, place) {
+  const { type, anyOf, description, ...around } = node;
+  const pair = Array.isArray(type) ? type : Array.isArray(anyOf) && type === undefined ? anyOf : [];
+  const at = pair.findIndex((part) => part === "null" || JSON.stringify(part) === '{"type":"null"}');
+  const other = pair[1 - at];
+  if (pair.length !== 2 || at < 0 || other === undefined) return { node, orNull: null };
+  if (pair === type) return { node: { ...node, type: other }, orNull: { isFirst: at === 0, around: null } };
+  if (!isObject(other) || other.description !== undefined) return { node, orNull: null };
+  const inner = { ...other, ...(description !== undefined && { description }) };
+  return { node: inner, orNull: { isFirst: at === 0, around: keptOf(around, place) } };
 }
+
+/** What `members` writes, with the type. */
+const MEMBERS = ["type", "properties", "required"];
+/** Keywords that have a control of their own. @type {{[type in Type]?: string[]}} */
+const SHOWN = { date: ["format"], choice: ["enum"], object: MEMBERS };
 
 /** @param {JsonObject} node @param {string} place @returns {Type} */
 function typeOf(node, place) {
@@ -149,12 +171,7 @@ function typeOf(node, place) {
     if (items.type === "string") return "texts";
     if (items.type === "object") return "objects";
   }
-  const keyword = Object.keys(node).find(
-    (key) => !KEPT.has(key) && !["type", "description", "items"].includes(key),
-  );
-  throw new Unshown(
-    keyword ? `${place} has "${keyword}"` : `${place} has a type that the form does not know`,
-  );
+  throw new Unshown(`${place} has a type that the form does not know`);
 }
 
 /**
@@ -174,20 +191,11 @@ function keptOf(node, place, shown = []) {
   return Object.fromEntries(kept);
 }
 
-/** @param {JsonObject} node @param {JsonObject} kept @returns {JsonObject} */
-function withDescription({ description }, kept) {
-  return description === undefined ? kept : { ...kept, description };
-}
-
 /** @param {Json | undefined} choices @param {string} place */
 function choicesOf(choices, place) {
-  const texts = Array.isArray(choices)
-    ? choices.map((choice) => (typeof choice === "string" ? choice : ""))
-    : [];
-  const isSame = choicesIn(texts.join(",")).join(",") === texts.join(",");
-  if (!isSame || texts.length === 0 || texts.some((text) => !text || text.includes(",")))
-    throw new Unshown(`"enum" of ${place} has more than short texts`);
-  return texts;
+  const texts = choicesIn([choices].flat().join(","));
+  if (texts.length > 0 && JSON.stringify(texts) === JSON.stringify(choices)) return texts;
+  throw new Unshown(`"enum" of ${place} has more than short texts`);
 }
 
 /** @param {Json | undefined} value @param {string} place @returns {JsonObject} */
@@ -199,9 +207,4 @@ function objectAt(value, place) {
 /** @param {string} place */
 function within(place) {
   return place ? ` of ${place}` : " at the top";
-}
-
-/** @param {Json | undefined} value @returns {value is JsonObject} */
-function isObject(value) {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,42 +1,36 @@
-/** Light and dark: as the system says, or as chosen here. */
+/** Light and dark: as the system says, or the other way; so every click changes what is seen. */
 
-const CHOICES = /** @type {const} */ (["system", "light", "dark"]);
+import { kept } from "./kept.js";
+
 const KEY = "gateway.theme";
+const SIGNS = { system: "◐", light: "☼", dark: "☾" };
+
+/** @typedef {keyof typeof SIGNS} Choice */
 
 /** @param {HTMLButtonElement} button */
 export function theme(button) {
-  let at = Math.max(
-    0,
-    CHOICES.findIndex((choice) => choice === remembered()),
-  );
-  const show = () => {
-    const choice = CHOICES[at] ?? "system";
+  const isDark = matchMedia("(prefers-color-scheme: dark)");
+  /** @param {Choice} choice */
+  const show = (choice) => {
     document.documentElement.dataset.theme = choice;
-    button.textContent = { system: "◐", light: "☼", dark: "☾" }[choice];
-    button.setAttribute("aria-label", `Colours: ${choice === "system" ? "as the system" : choice}`);
-    button.title = button.getAttribute("aria-label") ?? "";
-    return choice;
+    button.textContent = SIGNS[choice];
+    button.title = `Colours: ${choice === "system" ? "as the system" : choice}`;
+    button.setAttribute("aria-label", button.title);
   };
   button.addEventListener("click", () => {
-    at = (at + 1) % CHOICES.length;
-    remember(show());
+    const system = isDark.matches ? "dark" : "light";
+    const { theme: shown } = document.documentElement.dataset;
+    const other = (shown === "system" ? system : shown) === "dark" ? "light" : "dark";
+    const choice = other === system ? "system" : other;
+    show(choice);
+    kept(
+      () => localStorage,
+      (store) => store.setItem(KEY, choice),
+    );
   });
-  show();
-}
-
-function remembered() {
-  try {
-    return localStorage.getItem(KEY);
-  } catch {
-    return null;
-  }
-}
-
-/** @param {string} choice */
-function remember(choice) {
-  try {
-    localStorage.setItem(KEY, choice);
-  } catch {
-    // A browser that keeps nothing: the choice lasts as long as the page.
-  }
+  const before = kept(
+    () => localStorage,
+    (store) => store.getItem(KEY),
+  );
+  show(before === "light" || before === "dark" ? before : "system");
 }

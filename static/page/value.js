@@ -1,11 +1,11 @@
 /** The value of one lane in three views, and what there is to say instead of it. */
 
 import { cards } from "./cards.js";
-import { byId, el, setText } from "./dom.js";
+import { byId, el, setText, showOnly } from "./dom.js";
 import { follower } from "./follow.js";
 import { withGhosts } from "./ghosts.js";
 import { jsonTree } from "./jsontree.js";
-import { markFields } from "./marks.js";
+import { markFields, progressMarks } from "./marks.js";
 import { settle } from "./parts.js";
 import { problemBox } from "./problem.js";
 import { stateWords } from "./provider.js";
@@ -19,7 +19,7 @@ import { inTime } from "./words.js";
  * @typedef {import("../client/protocol.js").FieldError} FieldError
  *
  * @typedef {object} Around what there is to say besides the value
- * @property {string} invitation while there is no lane
+ * @property {string} status of the connection
  * @property {Json} shape what a value will look like
  * @property {boolean} canRestore whether there is an example to go back to
  * @property {boolean} isLost whether the connection is
@@ -72,7 +72,7 @@ export function valuePanel(onChange) {
     const hasValue = lane !== null && (lane.state.rev !== null || lane.state.reset !== null);
     panel.dataset.state = lane?.state.status ?? "none";
     panel.dataset.code = lane?.state.error?.code ?? "";
-    panel.toggleAttribute("data-stale", hasValue && lane.state.rev === null);
+    panel.toggleAttribute("data-stale", lane?.isStale === true);
     panel.toggleAttribute("data-lost", around.isLost);
     for (const name of VIEWS) byId(name).hidden = name !== view || (name !== "log" && !hasValue);
     byId("blank").hidden = hasValue || (view === "log" && lane !== null);
@@ -91,30 +91,33 @@ export function valuePanel(onChange) {
 function sheet() {
   const elements = { cards: el("div", "sheet"), json: el("div", "sheet") };
   const show = { cards: cards(elements.cards), json: jsonTree(elements.json) };
+  const markProgress = progressMarks(elements.cards);
   let marked = NONE;
   return {
     elements,
     /** @param {"cards" | "json"} view @param {Lane} lane */
     show(view, lane) {
-      const { value } = lane.state;
-      show[view](lane.isOver || view === "json" ? value : withGhosts(value, lane.order.shape));
+      const { value, progress } = lane;
+      const hasGhosts = !lane.isOver && view === "cards";
+      show[view](hasGhosts ? withGhosts(value, lane.order.shape, (path) => progress.isComplete(path)) : value);
       if (lane.isOver) for (const leaf of elements[view].querySelectorAll(".is-growing")) settle(leaf);
       const errors = errorsOf(lane);
-      if (view === "json" || errors === marked) return;
+      if (view === "json") return;
+      if (!lane.isStale) markProgress(progress);
+      if (errors !== marked) markFields(elements.cards, errors);
       marked = errors;
-      markFields(elements.cards, errors);
     },
   };
 }
 
 /** Those of the ending, or of the attempt whose value is still shown. @param {Lane} lane */
-function errorsOf({ state: { error, reset, rev } }) {
-  return error?.errors ?? (rev === null ? reset?.errors : undefined) ?? NONE;
+function errorsOf({ state: { error, reset }, isStale }) {
+  return error?.errors ?? (isStale ? reset?.errors : undefined) ?? NONE;
 }
 
 /** @param {Lane | null} lane @param {Around} around @param {(shape: Json) => void} showOutline */
-function showBlank(lane, { invitation, shape }, showOutline) {
-  setText(byId("invitation"), lane ? (lane.isOver ? "No value arrived." : "") : invitation);
+function showBlank(lane, { status, shape }, showOutline) {
+  showOnly("invitation", lane ? (lane.isOver ? "over" : "") : status);
   byId("outline").hidden = shape === null || lane?.isOver === true;
   if (!lane) showOutline(shape);
 }
@@ -126,14 +129,11 @@ function showBlank(lane, { invitation, shape }, showOutline) {
  * @param {Around} around
  */
 function showState(lane, { provider, isLost }) {
-  const { status, rev } = lane?.state ?? { status: "none", rev: null };
+  const status = lane?.state.status ?? "none";
   byId("state").hidden = lane === null;
   byId("state").dataset.state = status;
   byId("state").toggleAttribute("data-lost", isLost);
-  byId("state").toggleAttribute("data-waits", lane !== null && !lane.isOver && !rev);
-  setText(
-    byId("state-text"),
-    lane ? stateWords({ status, rev, isLost, isStopping: lane.isStopping }, provider) : "",
-  );
+  byId("state").toggleAttribute("data-waits", lane !== null && !lane.isOver && !lane.hasBegun);
+  setText(byId("state-text"), lane ? stateWords(lane, isLost, provider) : "");
   setText(byId("state-time"), lane ? inTime(lane.elapsed_ms) : "");
 }

@@ -8,58 +8,41 @@ import { inBytes, inTime } from "./words.js";
 /** @typedef {import("./lane.js").ShownFrame} ShownFrame */
 
 const TAIL_FRAMES = 4;
-const NAMES = { snapshot: "Snapshot", patch: "Patch", append: "Append" };
 
 /** @returns {(lane: Lane | null) => void} */
 export function wire() {
-  const rows = new Map(ENCODINGS.map((encoding) => [encoding, meter(NAMES[encoding])]));
-  byId("meters").append(...[...rows.values()].map(({ row }) => row));
-  const showFacts = facts();
+  const facts = byId("facts").querySelectorAll("dd");
   const showTail = frameList(byId("tail"), TAIL_FRAMES);
   return (lane) => {
-    const bytes = ENCODINGS.map((encoding) => lane?.meters.get(encoding)?.bytes ?? 0);
+    const bytes = ENCODINGS.map((encoding) => lane?.bytesOf(encoding) ?? 0);
     const [most, least] = [Math.max(...bytes), Math.min(...bytes)];
     ENCODINGS.forEach((encoding, at) => {
-      rows.get(encoding)?.update(bytes[at] ?? 0, most, least, lane?.encoding === encoding);
+      const row = byId("meters").children[at];
+      row?.classList.toggle("is-shown", lane?.encoding === encoding);
+      if (row) showMeter(row, bytes[at] ?? 0, most, least);
     });
     const counts = ENCODINGS.map((encoding, at) => `${encoding} ${inBytes(bytes[at] ?? 0)}`);
     setText(byId("wire-short"), most > 0 ? counts.join(" · ") : "what this run costs in each encoding");
-    showFacts(lane);
+    for (const [at, text] of factsOf(lane).entries()) setText(/** @type {Node} */ (facts[at]), String(text ?? "–"));
     showTail(lane);
   };
 }
 
-/** @param {string} name */
-function meter(name) {
-  const [fill, size, ratio] = [el("span", "meter-fill"), el("span", "meter-size"), el("span", "meter-ratio")];
-  const row = el("div", "meter", el("span", "meter-name", name), el("span", "meter-bar", fill), size, ratio);
-  /** @type {(bytes: number, most: number, least: number, isShown: boolean) => void} */
-  const update = (bytes, most, least, isShown) => {
-    row.classList.toggle("is-shown", isShown);
-    fill.style.inlineSize = `${most > 0 ? Math.max(0.5, (100 * bytes) / most) : 0}%`;
-    setText(size, bytes > 0 ? inBytes(bytes) : "–");
-    setText(ratio, least > 0 ? `${(bytes / least).toFixed(1)}×` : "");
-  };
-  return { row, update };
+/** @param {Element} row @param {number} bytes @param {number} most @param {number} least */
+function showMeter({ children: [, bar, size, ratio] }, bytes, most, least) {
+  const fill = /** @type {HTMLElement} */ (bar?.firstElementChild);
+  fill.style.inlineSize = `${most > 0 ? Math.max(0.5, (100 * bytes) / most) : 0}%`;
+  setText(/** @type {Node} */ (size), bytes > 0 ? inBytes(bytes) : "–");
+  setText(/** @type {Node} */ (ratio), least > 0 ? `${(bytes / least).toFixed(1)}×` : "");
 }
 
-function facts() {
-  const names = ["Revision", "Frames", "First value", "Time", "Tokens", "Digest"];
-  const values = names.map(() => el("dd", "", "–"));
-  byId("facts").append(...names.map((name, at) => el("div", "", el("dt", "", name), values[at] ?? "")));
-  return (/** @type {Lane | null} */ lane) => {
-    const { rev, ending } = lane?.state ?? { rev: null, ending: null };
-    const tokens = ending?.usage && tokenText(ending.usage, ending.timing);
-    const shown = [
-      rev ?? "–",
-      lane?.frameCount ?? "–",
-      inTime(lane?.first_value_ms),
-      inTime(lane?.elapsed_ms),
-      tokens ?? "–",
-    ];
-    shown.forEach((text, at) => setText(/** @type {Node} */ (values[at]), String(text)));
-    setText(/** @type {Node} */ (values[5]), digestText(lane));
-  };
+/** In the order of the page. @param {Lane | null} lane */
+function factsOf(lane) {
+  const { rev, ending } = lane?.state ?? {};
+  const tokens = ending?.usage && tokenText(ending.usage, ending.timing);
+  const times = [lane?.first_value_ms, lane?.elapsed_ms].map(inTime);
+  const digest = ending?.digest && ending.digest.slice(0, 8) + (lane?.isProven ? " ✓ all equal" : "");
+  return [rev, lane?.frameCount, ...times, tokens, digest];
 }
 
 /**
@@ -72,12 +55,6 @@ function tokenText({ output_tokens, estimated }, timing) {
     : 0;
   const rate = writing_ms > 0 ? ` · ${Math.round((1000 * output_tokens) / writing_ms)}/s` : "";
   return `${estimated ? "≈ " : ""}${output_tokens}${rate}`;
-}
-
-/** @param {Lane | null} lane */
-function digestText(lane) {
-  const digest = lane?.state.ending?.digest;
-  return digest ? `${digest.slice(0, 8)}${lane?.isProven ? " ✓ all equal" : ""}` : "–";
 }
 
 /**

@@ -6,9 +6,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
-from playwright.async_api import Browser, Page, WebSocketRoute
+from playwright.async_api import Browser, Page, WebSocketRoute, expect
 
-__all__ = ["Between", "lane", "opened"]
+__all__ = ["Between", "lane", "opened", "says"]
 
 Message: TypeAlias = dict[str, Any]
 
@@ -69,9 +69,9 @@ class Between:
 
 
 @asynccontextmanager
-async def opened(browser: Browser, url: str, between: Between | None = None) -> AsyncGenerator[Page]:
+async def opened(browser: Browser, url: str, between: Between | None = None, **device: Any) -> AsyncGenerator[Page]:
     """Open a page, with what is between it and the gateway; whatever it complains about fails the test."""
-    context = await browser.new_context(viewport={"width": 1280, "height": 800})
+    context = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **device})
     page = await context.new_page()
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
@@ -82,6 +82,11 @@ async def opened(browser: Browser, url: str, between: Between | None = None) -> 
     await page.goto(url)
     yield page
     assert complaints == []
+
+
+async def says(page: Page, selector: str, words: str) -> None:
+    """Wait until what can be seen of an element has these words; some have others that are hidden."""
+    await expect(page.locator(selector)).to_contain_text(words, use_inner_text=True)
 
 
 def lane(number: int, state: str) -> str:

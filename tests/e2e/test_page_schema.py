@@ -7,12 +7,12 @@ from typing import Any
 import pytest
 from playwright.async_api import Browser, Page, expect
 
-from tests.e2e.pages import Between, lane, opened
+from tests.e2e.pages import Between, lane, opened, says
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.e2e]
 
 FIRST_NAMES = ["topic", "date", "budget", "people", "open_questions"]
-UNSHOWN = '{"type":"object",\n\t"properties":{"a":{"anyOf":[{"type":"string"},{"type":"null"}]}}}'
+UNSHOWN = '{"type":"object",\n\t"properties":{"a":{"anyOf":[{"type":"string"},{"type":"number"}]}}}'
 
 
 @pytest.fixture
@@ -131,7 +131,7 @@ async def test_what_the_form_cannot_show_stays_as_json_and_runs(page: Page, betw
     await page.click("#tab-schema-json")
     await page.fill("#schema", UNSHOWN)
     await page.click("#tab-schema-form")
-    await expect(page.locator("#unshown")).to_contain_text('/a has "anyOf"')
+    await expect(page.locator("#unshown")).to_contain_text('"anyOf" of /a')
     await page.click("#start")
     await page.wait_for_selector(lane(1, "failed"))
     assert between.asked[0]["schema"] == json.loads(UNSHOWN)
@@ -149,6 +149,55 @@ async def test_a_field_without_a_name_is_not_asked_for(page: Page, between: Betw
     await part(page, "5", "name").fill("topic")
     await expect(page.locator('.row[data-path="5"] > .problem')).to_contain_text("Another field")
     assert between.asked == []
+
+
+async def test_a_schema_without_fields_is_not_asked_for(page: Page, between: Between) -> None:
+    """By form and as JSON, Start says what is missing; it is unsaid with the first field."""
+    for _ in FIRST_NAMES:
+        await part(page, "0", "remove").click()
+    await page.click("#start")
+    await says(page, "#refusal", "no fields yet")
+    await expect(page.locator("#add-field")).to_be_focused()
+    await page.click("#add-field")
+    await expect(page.locator("#refusal")).to_be_hidden()
+    await page.click("#tab-schema-json")
+    await page.fill("#schema", '{"type": "object"}')
+    await page.click("#start")
+    await says(page, "#refusal", "no fields yet")
+    await expect(page.locator("#schema")).to_be_focused()
+    assert between.asked == []
+
+
+async def test_a_typo_is_marked_while_it_is_typed(page: Page, between: Between) -> None:
+    """The place and the types there are stand below the text; the gateway has the last word."""
+    between.answers = lambda message: [_refusal(message)]
+    await page.click("#tab-schema-json")
+    await page.fill("#schema", '{"type": "object", "properties": {"a": {"type": "strnig"}}}')
+    await expect(page.locator("#schema-error")).to_contain_text('/properties/a/type is "strnig"; there are string')
+    await expect(page.locator("#schema")).to_have_attribute("aria-invalid", "true")
+    await page.click("#start")
+    await page.wait_for_selector(lane(1, "failed"))
+    assert len(between.asked) == 1
+    await page.fill("#schema", '{"type": "object", "properties": {"a": {"type": "string"}}}')
+    await expect(page.locator("#schema-error")).to_be_empty()
+
+
+async def test_what_may_be_empty_is_said_and_stays_as_it_was_written(page: Page) -> None:
+    """Both usual ways have a row of their type; editing the other parts keeps them."""
+    ways: dict[str, dict[str, Any]] = {
+        "a": {"type": ["string", "null"]},
+        "b": {"anyOf": [{"type": "integer"}, {"type": "null"}], "default": None},
+    }
+    await page.click("#tab-schema-json")
+    await page.fill("#schema", json.dumps({"type": "object", "properties": ways}))
+    await page.click("#tab-schema-form")
+    await expect(page.locator(".row-kept")).to_have_text(
+        ["May be empty (null).", "May be empty (null). Also: default (see JSON Schema)"]
+    )
+    await expect(part(page, "1", "type")).to_have_value("integer")
+    await part(page, "1", "description").fill("How many")
+    ways["b"]["description"] = "How many"
+    assert (await schema_of(page))["properties"] == ways
 
 
 async def test_the_tabs_are_tabs(page: Page) -> None:

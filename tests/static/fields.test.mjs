@@ -5,7 +5,6 @@ import { describe, test } from "node:test";
 
 import { EXAMPLES, FIRST } from "../../static/page/examples.js";
 import {
-  TYPES,
   choicesIn,
   edit,
   field,
@@ -51,9 +50,10 @@ describe("a schema as fields", () => {
   test("each type has its row, with its description and whether it is required", () => {
     const { title, fields } = shown(MEETING);
     assert.equal(title, "Meeting");
+    const types = ["text", "number", "integer", "boolean", "date", "choice", "texts", "objects", "object"];
     assert.deepEqual(
       fields.map(({ name, type }) => [name, type]),
-      Object.keys(MEETING.properties).map((name, at) => [name, Object.keys(TYPES)[at]]),
+      Object.keys(MEETING.properties).map((name, at) => [name, types[at]]),
     );
     assert.deepEqual(
       [fields[0]?.description, fields[0]?.isRequired, fields[1]?.isRequired],
@@ -79,6 +79,34 @@ describe("a schema as fields", () => {
     assert.deepEqual(write(edit(changed, [0], { type: "text" })), schema);
   });
 
+  test("that a field may be empty is understood in both usual ways, and written back as it was", () => {
+    const texts = { type: "array", items: { type: "string" } };
+    /** @type {{[name: string]: any}} */
+    const properties = {
+      a: { type: ["string", "null"], description: "words", maxLength: 8 },
+      b: { type: ["null", "integer"] },
+      c: { anyOf: [{ type: "string", format: "date" }, { type: "null" }], default: null, title: "C", description: "d" },
+      d: { anyOf: [{ type: "null" }, texts] },
+      e: { anyOf: [{ type: "object", properties: { f: { type: ["number", "null"] } } }, { type: "null" }] },
+    };
+    const model = shown({ type: "object", properties });
+    assert.deepEqual(
+      model.fields.map(({ type, description, kept }) => [type, description, kept?.orNull !== null]),
+      [
+        ["text", "words", true],
+        ["integer", "", true],
+        ["date", "d", true],
+        ["texts", "", true],
+        ["object", "", true],
+      ],
+    );
+    assert.deepEqual(write(model), { type: "object", properties });
+    assert.deepEqual(write(edit(model, [2], { description: "" })).properties, {
+      ...properties,
+      c: { anyOf: properties.c.anyOf, default: null, title: "C" },
+    });
+  });
+
   test("the examples of the page can all be shown", () => {
     for (const { schema } of [FIRST, ...EXAMPLES]) assert.deepEqual(write(shown(schema)), schema);
   });
@@ -88,9 +116,10 @@ describe("a schema as fields", () => {
     const cases = [
       [{ anyOf: [] }, /"type" at the top/],
       [{ type: "object", $defs: {}, properties: {} }, /"\$defs" at the top/],
-      [{ type: "object", properties: { a: { $ref: "#" } } }, /^\/a has "\$ref"/],
-      [{ type: "object", properties: { a: { anyOf: [{ type: "string" }] } } }, /^\/a has "anyOf"/],
-      [{ type: "object", properties: { a: { type: ["string", "null"] } } }, /^\/a has a type/],
+      [{ type: "object", properties: { a: { $ref: "#" } } }, /"\$ref" of \/a/],
+      [{ type: "object", properties: { a: { anyOf: [{ type: "string" }] } } }, /"anyOf" of \/a/],
+      [{ type: "object", properties: { a: { type: ["string", "number"] } } }, /^\/a has a type/],
+      [{ type: "object", properties: { a: { anyOf: [{ $ref: "#" }, { type: "null" }] } } }, /"\$ref" of \/a/],
       [{ type: "object", properties: { a: { type: "string", not: {} } } }, /"not" of \/a/],
       [{ type: "object", properties: { a: { type: "string", enum: ["x, y"] } } }, /"enum" of \/a/],
       [{ type: "object", properties: { a: true } }, /^\/a is not/],
@@ -190,9 +219,12 @@ const EXTRAS = [
   ["items", { type: "string" }],
   ["properties", { a: { type: "string" } }],
   ["anyOf", [{ type: "string" }]],
+  ["anyOf", [{ type: "string", title: "S" }, { type: "null" }]],
+  ["anyOf", [{ type: "null" }, { type: "array", items: { type: "string" } }]],
+  ["anyOf", [{ type: "null" }, { type: "null" }]],
   ["const", 1],
 ];
-const SCHEMA_TYPES = ["string", "number", "integer", "boolean", "null", "array", "object", undefined];
+const SCHEMA_TYPES = [["string", "null"], ["null", "object"], "string", "number", "integer", "boolean", "null", "array", "object", undefined];
 
 /** @param {(below: number) => number} pick @param {number} depth @returns {any} */
 function anySchema(pick, depth) {
@@ -219,7 +251,7 @@ function meaning(schema) {
     if (key === "required") return [key, [...value].sort()];
     return [key, key === "items" ? meaning(value) : value];
   });
-  const isObject = schema.type === "object";
+  const isObject = [schema.type].flat().includes("object");
   return { ...(isObject && { properties: [], required: [] }), ...Object.fromEntries(parts) };
 }
 

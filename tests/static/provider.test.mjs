@@ -3,7 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { factsOn, hintOn, pillText, stateWords, waitingFor } from "../../static/page/provider.js";
+import { Replica } from "../../static/client/replica.js";
+import { excessOf, factsOn, hintOn, pillText, stateWords, waitingFor } from "../../static/page/provider.js";
 
 /** @typedef {import("../../static/client/protocol.js").Provider} Provider */
 
@@ -36,8 +37,7 @@ describe("the provider", () => {
 
   test("says why it runs, and how to have another where that is worth it", () => {
     assert.equal(factsOn(openai).why, "It was chosen because OPENAI_API_KEY is set.");
-    assert.equal(factsOn(openai).more, "");
-    for (const provider of [local, recorded]) assert.match(factsOn(provider).more, /OPENAI_API_KEY/);
+    assert.deepEqual([openai, local, recorded].map((provider) => factsOn(provider).hasMore), [false, true, true]);
   });
 
   test("of a gateway that gives no reason is still told", () => {
@@ -45,23 +45,24 @@ describe("the provider", () => {
       title: "other",
       state: "It is ready.",
       why: "",
-      more: "",
+      hasMore: false,
     });
     assert.equal(hintOn({ name: "other" }), null);
     assert.equal(hintOn(undefined), null);
   });
 
   test("that is toy-sized or plays a recording is said before a run, a real one needs no words", () => {
-    assert.match(hintOn(local)?.text ?? "", /toy-sized model \(SmolLM2-135M\).*OPENAI_API_KEY/);
+    assert.match(hintOn(local)?.text ?? "", /toy-sized model \(SmolLM2-135M\)/);
+    assert.equal(hintOn(local)?.more, "Use a real model");
     assert.match(hintOn(recorded)?.text ?? "", /no model runs/);
     assert.equal(hintOn(openai), null);
     assert.equal(hintOn({ ...local, small: false }), null);
   });
 
-  test("that could not be started is a warning that says what Start does", () => {
+  test("that ended or could not be started is a warning that says what comes next", () => {
     const hint = hintOn({ ...local, state: "failed" });
     assert.equal(hint?.kind, "warning");
-    assert.match(hint?.text ?? "", /could not be started.*tries again/);
+    assert.match(hint?.text ?? "", /ended, or could not be started.*next extraction starts it again/);
   });
 });
 
@@ -75,11 +76,41 @@ describe("a run", () => {
   });
 
   test("that writes says so; a line that is cut and a stop that is asked for count more", () => {
-    const run = { status: "running", rev: 3, isLost: false, isStopping: false };
-    assert.match(stateWords(run, openai), /Writing/);
-    assert.match(stateWords({ ...run, isLost: true, isStopping: true }, openai), /Not connected/);
-    assert.match(stateWords({ ...run, isStopping: true }, openai), /Stopping/);
-    assert.match(stateWords({ ...run, rev: 0 }, openai), /first word/);
-    assert.match(stateWords({ ...run, status: "completed", isLost: true }, openai), /Complete/);
+    const run = laneWith({ status: "running" });
+    assert.match(stateWords(run, false, openai), /Writing/);
+    assert.match(stateWords({ ...run, isStopping: true }, true, openai), /Not connected/);
+    assert.match(stateWords({ ...run, isStopping: true }, false, openai), /Stopping/);
+    assert.match(stateWords({ ...run, hasBegun: false }, false, openai), /first word/);
+    assert.match(stateWords(laneWith({ status: "completed" }), true, openai), /Complete/);
+  });
+
+  test("that was asked again says which attempt it is, and in the end how many there were", () => {
+    const reset = /** @type {const} */ ({ type: "reset", id: "a", epoch: "f", attempt: 2, reason: "invalid_output" });
+    const again = { ...laneWith({ status: "running", reset }), hasBegun: false };
+    assert.match(stateWords(again, false, openai), /Attempt 2/);
+    const ending = /** @type {const} */ ({ type: "completed", id: "a", epoch: "f", rev: 9, attempts: 2 });
+    assert.match(stateWords(laneWith({ status: "completed", ending }), false, openai), /after 2 attempts/);
+  });
+});
+
+/** @param {Partial<import("../../static/client/replica.js").ReplicaState>} state */
+function laneWith(state) {
+  const { state: blank } = new Replica();
+  return { state: { ...blank, ...state }, hasBegun: true, isStopping: false };
+}
+
+describe("a text", () => {
+  /** @type {any} */
+  const welcome = { limits: { message_bytes: 10_000 }, provider: local };
+
+  test("beyond what the gateway takes is told before it is sent, however few its characters are", () => {
+    assert.equal(excessOf({ chars: 4_000, bytes: 12_000 }, welcome), "too much");
+    assert.equal(excessOf({ chars: 4_000, bytes: 9_000 }, welcome), "");
+  });
+
+  test("that is long for a small model is told, to a real one it may go", () => {
+    assert.equal(excessOf({ chars: 6_001, bytes: 6_003 }, welcome), "much");
+    assert.equal(excessOf({ chars: 6_001, bytes: 6_003 }, { ...welcome, provider: openai }), "");
+    assert.equal(excessOf({ chars: 6_001, bytes: 6_003 }, null), "");
   });
 });

@@ -5,7 +5,18 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import { GatewayError } from "../../static/client/index.js";
-import { adviceOn, againWords, inTime } from "../../static/page/words.js";
+import { adviceOn, adviceOnReset, againWords, inTime } from "../../static/page/words.js";
+
+const html = readFileSync(new URL("../../static/index.html", import.meta.url), "utf8");
+/** The sentences that an element of the page has to choose from. @param {string} id */
+const sentencesOf = (id) => {
+  const inside = new RegExp(`id="${id}">(.*?)</(?:strong|p)>`, "s").exec(html)?.[1] ?? "";
+  return new Map([...inside.matchAll(/data-when="([^"]+)" hidden>([^<]+)</g)].map(([, key = "", words]) => [key, words]));
+};
+const titles = sentencesOf("problem-title");
+const todos = sentencesOf("problem-todo");
+/** @param {string} key */
+const wordsOn = (key) => `${titles.get(key)} ${todos.get(key) ?? ""}`;
 
 const failed = new GatewayError("provider_error", "the provider answered 500", { retryable: true });
 const misfit = new GatewayError("invalid_output", "the value at /a: expected a string, got none", {
@@ -13,62 +24,71 @@ const misfit = new GatewayError("invalid_output", "the value at /a: expected a s
 });
 
 test("what a retry can help may be tried again, in the gateway's own words", () => {
-  const { title, text, kind, offer } = adviceOn(failed, false);
-  assert.deepEqual([kind, offer], ["problem", "again"]);
-  assert.equal(`${title} ${text}`, "The model's server failed. The provider answered 500.");
+  const { key, said, kind, offer } = adviceOn(failed, false);
+  assert.deepEqual([key, kind, offer], ["provider_error", "problem", "again"]);
+  assert.equal(said, "The provider answered 500.");
 });
 
 test("a text without a recording is not tried again: it says what to do", () => {
-  const { text, offer, code } = adviceOn(failed, true);
-  assert.deepEqual([offer, code], ["example", "provider_error"]);
-  assert.match(text, /example text.*OPENAI_API_KEY.*OPENAI_BASE_URL/);
+  const { key, offer, code } = adviceOn(failed, true);
+  assert.deepEqual([key, offer, code], ["unrecorded", "example", "provider_error"]);
+  assert.match(wordsOn(key), /example text.*OPENAI_API_KEY and GATEWAY_MODEL.*OPENAI_BASE_URL/);
 });
 
 test("an answer that does not fit is told by its fields, once", () => {
-  const { text, fields, offer } = adviceOn(misfit, false);
-  assert.deepEqual([fields, offer], [misfit.errors, null]);
-  assert.doesNotMatch(text, /expected a string/);
+  const { said, fields, offer } = adviceOn(misfit, false);
+  assert.deepEqual([said, fields, offer], ["", misfit.errors, null]);
 });
 
 test("a recording that does not fit a schema says that it cannot", () => {
-  assert.match(adviceOn(misfit, true).text, /same answer/);
+  assert.match(wordsOn(adviceOn(misfit, true).key), /same answer/);
 });
 
-test("what was stopped is calm, what was cut off a warning", () => {
-  const kinds = ["cancelled", "incomplete"].map((code) => adviceOn(new GatewayError(code, "words"), false));
-  assert.deepEqual(
-    kinds.map(({ kind, offer }) => [kind, offer]),
-    [
-      ["calm", null],
-      ["warning", "again"],
-    ],
-  );
+test("what was stopped is calm, what was cut off a warning that says by what", () => {
+  /** @param {string} code @param {string} [reason] */
+  const advice = (code, reason) => adviceOn(new GatewayError(code, "words"), false, reason);
+  const { kind, offer } = advice("cancelled");
+  assert.deepEqual([kind, offer], ["calm", null]);
+  for (const [reason, words] of [
+    ["length", /length limit/],
+    ["budget", /budget/],
+  ]) {
+    const { kind, offer, key } = advice("incomplete", /** @type {string} */ (reason));
+    assert.deepEqual([kind, offer], ["warning", "again"]);
+    assert.match(wordsOn(key), /** @type {RegExp} */ (words));
+  }
+});
+
+test("another attempt is told with its number and with what was wrong before it", () => {
+  const errors = misfit.errors;
+  const reset = /** @type {const} */ ({ type: "reset", id: "a", epoch: "f", attempt: 3 });
+  const asked = adviceOnReset({ ...reset, reason: "invalid_output", errors });
+  assert.match(wordsOn(asked.key), /did not fit.*asked again/);
+  assert.match(asked.said, /attempt 3/);
+  assert.deepEqual([asked.kind, asked.fields], ["calm", errors]);
+  const lost = adviceOnReset({ ...reset, reason: "unknown_position" });
+  assert.match(wordsOn(lost.key), /begins anew/);
 });
 
 test("a model that nobody chose is told by what to set, not as a request that is wrong", () => {
   const message = "no model is chosen and the provider lists 57 of them: set GATEWAY_MODEL";
-  const { title, text, offer } = adviceOn(
-    new GatewayError("bad_request", message, { param: "model" }),
-    false,
-  );
-  assert.deepEqual([title, offer], ["No model is chosen.", null]);
-  assert.match(text, /GATEWAY_MODEL.*--model/);
+  const { key, offer } = adviceOn(new GatewayError("bad_request", message, { param: "model" }), false);
+  assert.equal(offer, null);
+  assert.match(wordsOn(key), /No model is chosen.*GATEWAY_MODEL.*--model/);
 });
 
 test("a model that was named and is not there is the request's own", () => {
   const error = new GatewayError("bad_request", "model: the local model is a; got 'b'", { param: "model" });
-  assert.match(adviceOn(error, false).title, /did not understand/);
+  assert.match(wordsOn(adviceOn(error, false).key), /did not understand/);
 });
 
 test("words that begin with a field's name keep it", () => {
-  assert.equal(
-    adviceOn(new GatewayError("bad_request", "input: expected text"), false).text,
-    "input: expected text.",
-  );
+  const { said } = adviceOn(new GatewayError("bad_request", "input: expected text"), false);
+  assert.equal(said, "input: expected text.");
 });
 
-test("a code that is not known is still answered", () => {
-  assert.equal(adviceOn(new GatewayError("new_code", "words."), false).title, "This did not work.");
+test("there are words for a code that is not known", () => {
+  assert.equal(titles.get("other"), "This did not work.");
 });
 
 test("every code that the protocol has is told in words of its own", () => {
@@ -79,14 +99,14 @@ test("every code that the protocol has is told in words of its own", () => {
     retryable,
   ]);
   assert.ok(codes.length > 20);
-  const titles = codes.map(([code = "", retryable]) => {
+  const words = codes.map(([code = "", retryable]) => {
     const error = new GatewayError(code, "words", { retryable: retryable === "yes" });
-    const { title, offer } = adviceOn(error, false);
-    assert.notEqual(title, "This did not work.", code);
+    const { key, offer } = adviceOn(error, false);
+    assert.ok(titles.get(key), code);
     assert.equal(offer, retryable === "yes" ? "again" : null, code);
-    return title;
+    return titles.get(key);
   });
-  assert.equal(new Set(titles).size, codes.length);
+  assert.equal(new Set(words).size, codes.length);
 });
 
 test("another try waits as long as the gateway asks, in whole seconds", () => {
