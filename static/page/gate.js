@@ -15,6 +15,7 @@ export function gate(session, credential, tryToken) {
   const field = byId("token", HTMLInputElement);
   const button = byId("enter", HTMLButtonElement);
   let isTrying = false;
+  let waiting = ""; // the newest token that was given, perhaps while another one was tried
 
   const show = () => {
     const state = session.getSnapshot();
@@ -39,12 +40,14 @@ export function gate(session, credential, tryToken) {
 
   /** @param {string} token */
   const enter = async (token) => {
+    waiting = token;
     if (isTrying) return;
     isTrying = true;
     showOnly("gate-problem", "");
     show();
     const verdict = await tryToken(token);
     isTrying = false;
+    if (verdict !== "accepted" && waiting !== token) return void enter(waiting);
     showOnly("gate-problem", verdict);
     if (verdict === "accepted") {
       field.value = "";

@@ -217,7 +217,7 @@ async def test_every_example_can_be_shown_by_the_form(page: Page) -> None:
         await chip.click()
         await expect(page.locator("#fields-box")).to_be_visible()
         await expect(chip).to_have_attribute("aria-pressed", "true")
-        assert len(await names(page)) >= 2
+        assert await names(page)
 
 
 async def test_the_form_fits_a_narrow_screen(page: Page) -> None:

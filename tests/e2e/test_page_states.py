@@ -5,7 +5,7 @@ from collections.abc import AsyncGenerator
 from typing import Any
 
 import pytest
-from playwright.async_api import Browser, Page, Route, expect
+from playwright.async_api import Browser, Page, expect
 
 from tests.e2e.pages import Between, lane, opened, says
 
@@ -351,18 +351,8 @@ async def test_a_text_that_is_too_long_is_told_before_it_is_sent(page: Page, bet
 
 async def test_an_example_that_is_too_much_for_a_small_model_is_marked(page: Page) -> None:
     """On its chip, and in a hint where it is chosen."""
-
-    async def with_mark(route: Route) -> None:
-        answer = await route.fetch()
-        text = await answer.text()
-        await route.fulfill(
-            response=answer, body=text.replace('title: "Contract",', 'title: "Contract", needs_larger_model: true,', 1)
-        )
-
-    await page.route("**/examples.js", with_mark)
-    await page.reload()
-    await expect(page.locator(".chip", has_text="larger model")).to_have_text("Contract · larger model")
-    await page.click(".chip >> text=Contract")
-    await says(page, "#hint[data-kind=warning]", "This example needs a larger model")
+    await expect(page.locator(".chip", has_text="larger model")).to_have_text("Support call · larger model")
     await page.click(".chip >> text=Support")
+    await says(page, "#hint[data-kind=warning]", "This example needs a larger model")
+    await page.click(".chip >> text=Product")
     await says(page, "#hint[data-kind=calm]", "toy-sized")
