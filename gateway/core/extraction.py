@@ -6,7 +6,7 @@
 4. Every attempt has a document of its own, under an epoch that was never used; the terminal belongs to the last one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,6 +16,7 @@ import msgspec
 
 from gateway.core import messages
 from gateway.core.building import MAX_REPAIRS
+from gateway.core.checks import Check, Checked
 from gateway.core.document import Document
 from gateway.core.growth import Growth
 from gateway.core.items import Items
@@ -31,6 +32,7 @@ from gateway.core.rewriting import MAX_CHARS, reread, rewritten
 from gateway.core.schema import ANY, Schema
 from gateway.core.tally import Clocks, Counts
 from gateway.core.transcript import Transcript
+from gateway.core.validation import refusal
 from gateway.errors import GatewayError, Internal, InvalidOutput, OutputTooLarge, ProviderError, Refused
 
 __all__ = ["Ending", "Extraction", "State"]
@@ -43,6 +45,9 @@ _WHITESPACE_ALLOWANCE = 4
 
 
 _FENCE = "```"
+
+_IN_FRONT = frozenset({"leading_text", "thinking"})
+"""Repairs of what is skipped before the root: what comes behind is read as it would be without them."""
 
 
 class State(StrEnum):
@@ -77,6 +82,7 @@ class Ending:
         operations: the last step, to the validated value.
         error: why it failed.
         is_rewritten: the text was read once more, as a whole.
+        checks: what came of the soft checks; None where there are none.
     """
 
     state: State
@@ -84,6 +90,7 @@ class Ending:
     operations: tuple[Operation, ...] = ()
     error: GatewayError | None = None
     is_rewritten: bool = False
+    checks: tuple[Checked, ...] | None = None
 
 
 class Extraction:
@@ -97,7 +104,9 @@ class Extraction:
         input_chars: length of the input, for estimates.
         retries: how often the model may be asked again after an answer that is not valid.
         budget_tokens: of all attempts' output; None for no end.
+        max_tokens: that one call may write, where it was asked for; for estimates.
         redact: what a leaf that may not be shown is shown as.
+        checks: what is expected of the whole value, and only reported.
 
     Attributes:
         document: what watchers see: that of the newest attempt.
@@ -122,7 +131,9 @@ class Extraction:
         input_chars: int = 0,
         retries: int = 0,
         budget_tokens: int | None = None,
+        max_tokens: int | None = None,
         redact: Transform | None = None,
+        checks: Sequence[Check] = (),
     ) -> None:
         """Begin in `queued`, with the skeleton as the value."""
         self.state = State.QUEUED
@@ -136,7 +147,8 @@ class Extraction:
         self._budget_tokens = budget_tokens
         self._redaction = Redaction(schema.shape, redact)
         self._clocks = Clocks(created_s)
-        self._counts = Counts()
+        self._counts = Counts(max_tokens)
+        self._checks = checks
         self._input_chars = input_chars
         self._past_epochs: set[str] = set()
         self._begin(epoch)
@@ -160,6 +172,7 @@ class Extraction:
         self._growth = Growth(schema.shape, schema.wrapper, self._redaction)
         self._answer = Answer()
         self._is_refused = False
+        self._spoiled: InvalidOutput | None = None  # what no later token can mend
         self._finish: str | None = None
 
     @property
@@ -183,6 +196,11 @@ class Extraction:
         is_bounded = self._budget_tokens is not None and self._finish is None
         return is_bounded and self._counts.written_tokens() > (self._budget_tokens or 0)
 
+    @property
+    def is_spoiled(self) -> bool:
+        """Whether no later token can make the answer valid, and more is to come: the call is to be cancelled."""
+        return self._spoiled is not None and self._finish is None and not self._parser.is_closed
+
     def is_past(self, epoch: str) -> bool:
         """Whether that is the epoch of an earlier attempt."""
         return epoch in self._past_epochs
@@ -195,6 +213,11 @@ class Extraction:
     def is_doubtful(self) -> bool:
         """Whether the text may have to be read once more, which takes its time."""
         return bool(self._parser.repairs) or self._fault is not None
+
+    @property
+    def has_checks(self) -> bool:
+        """Whether judging runs checks, which are an application's."""
+        return bool(self._checks) or self._schema.has_checks
 
     def start(self, now_s: float) -> None:
         """Say that the provider is being called."""
@@ -285,10 +308,11 @@ class Extraction:
         Returns:
             `COMPLETED` where the answer is whole and is to be judged, `INCOMPLETE`, or why it failed.
         """
+        self._counts.close(is_whole=self._parser.is_closed, is_stopped=self.is_spoiled)
         if self._parser.is_closed:
             return State.INCOMPLETE if self._is_cut_in_fence else State.COMPLETED
-        if self._is_refused:
-            return Refused("the model refused to answer")
+        if self._spoiled is not None or self._is_refused:
+            return self._spoiled or Refused("the model refused to answer")
         match self._finish:
             case "length" | "budget":
                 return State.INCOMPLETE
@@ -305,10 +329,11 @@ class Extraction:
         Only reads what `close` has settled, so a large value may be judged in a thread.
         """
         try:
-            validated, is_rewritten = self._final()
+            written, validated, is_rewritten = self._final()
+            checks = tuple(self._schema.checked(written, self._checks)) if self.has_checks else None
             final = self._redaction.value(self._schema.shape, "", validated)
             operations = tuple(difference(self.document.value, final))
-            return Ending(State.COMPLETED, digest(final), operations, is_rewritten=is_rewritten)
+            return Ending(State.COMPLETED, digest(final), operations, is_rewritten=is_rewritten, checks=checks)
         except GatewayError as error:
             return self.ending(State.FAILED, error)
         except ValueError:
@@ -326,7 +351,7 @@ class Extraction:
             self.document.publish(ending.operations, final=True)
         match ending.state:
             case State.COMPLETED:
-                self._terminate(messages.Completed, ending, now_s)
+                self._terminate(messages.Completed, ending, now_s, checks=_reported(ending.checks))
             case State.INCOMPLETE:
                 reason, open_pointers = self._finish or "length", self._open_pointers()
                 self._terminate(messages.Incomplete, ending, now_s, reason=reason, open=open_pointers)
@@ -361,26 +386,27 @@ class Extraction:
             return error
         return State.COMPLETED
 
-    def _final(self) -> tuple[JsonValue, bool]:
-        """Return the validated value, and whether the text had to be read once more for it."""
+    def _final(self) -> tuple[JsonValue, JsonValue, bool]:
+        """Return the value as it was written and validated, and whether the text had to be read once more for it."""
         text = "".join(self._texts)[self._parser.begin :] if self.is_doubtful else ""
         try:
-            if (value := self._first_valid(reread(text, self._types, self._parser.ended_in))) is not None:
-                return value, True
+            if (found := self._first_valid(reread(text, self._types, self._parser.ended_in))) is not None:
+                return *found, True
             if self._fault is not None:
                 raise self._fault
-            return self._schema.validate(self._written()), False
+            written = self._written()
+            return written, self._schema.validate(written), False
         except InvalidOutput:
-            if (value := self._first_valid(rewritten(text, self._types))) is None:
+            if (found := self._first_valid(rewritten(text, self._types))) is None:
                 raise
-            return value, True
+            return *found, True
 
-    def _first_valid(self, values: Iterable[JsonValue]) -> JsonValue:
+    def _first_valid(self, values: Iterable[JsonValue]) -> tuple[JsonValue, JsonValue] | None:
         wrapper = self._schema.wrapper
         for value in values:
             inner = value[wrapper] if wrapper is not None and isinstance(value, dict) and wrapper in value else value
             with suppress(GatewayError):
-                return self._schema.validate(inner)
+                return inner, self._schema.validate(inner)
         return None
 
     def _written(self) -> JsonValue:
@@ -435,7 +461,24 @@ class Extraction:
         has_changed = self.document.publish(shaped, most_bytes=limit)
         if self.document.value_bytes > limit:
             raise OutputTooLarge(f"the value is larger than {limit} bytes")
+        if self.items.parts:
+            self._look_at_parts()
         return has_changed
+
+    def _look_at_parts(self) -> None:
+        """Find out whether a part that has closed spoils the answer; not where the text may be read otherwise."""
+        parts, self.items.parts = self.items.parts, []
+        if self._spoiled is not None or self._parser.is_closed or not self._is_read_for_good:
+            return
+        for pointer, is_item in parts:
+            if errors := self._schema.faults(pointer, self._written_at(pointer), is_item=is_item):
+                self._spoiled = refusal(errors)
+                return
+
+    @property
+    def _is_read_for_good(self) -> bool:
+        """Whether what was read stands: nothing was forgiven but what is in front of the root."""
+        return self._fault is None and all(repair.kind in _IN_FRONT for repair in self._parser.repairs)
 
     def _terminate(self, message: type[Any], ending: "Ending", now_s: float, **fields: Any) -> None:
         self.terminal = message(
@@ -466,6 +509,16 @@ class Extraction:
 
 def _repair(repair: Repair) -> dict[str, JsonValue]:
     return {"kind": repair.kind, "offset": repair.offset}
+
+
+def _reported(checks: tuple[Checked, ...] | None) -> list[messages.CheckReport] | msgspec.UnsetType:
+    return msgspec.UNSET if checks is None else [_report(result) for result in checks]
+
+
+def _report(result: Checked) -> messages.CheckReport:
+    is_told = result.check.message and not result.is_passed
+    message = result.check.message if is_told else msgspec.UNSET
+    return messages.CheckReport(path=result.path, name=result.check.name, passed=result.is_passed, message=message)
 
 
 def _failure(error: GatewayError) -> messages.Failure:

@@ -49,6 +49,8 @@ class Items:
 
     Attributes:
         closed: how many items there are.
+        parts: the pointers of what has closed and nobody has looked at yet, items and members of the root; with
+            whether each is an item.
     """
 
     def __init__(self, schema: Schema | None, redaction: Redaction | None = None, runs: Iterable[_Run] = ()) -> None:
@@ -57,6 +59,7 @@ class Items:
         self._redaction = redaction
         self._runs = list(runs)
         self.closed = sum(len(run.revs) for run in self._runs)
+        self.parts: list[tuple[str, bool]] = []
         self._list: str | None = None  # the outermost list that is open
         self._run: _Run | None = None  # its items
         self._verdicts: list[str] = []  # the last members of each item's frame, encoded
@@ -123,14 +126,18 @@ class Items:
             if operation.opened:
                 if isinstance(value, list):
                     self._list, self._run = pointer, None
-            elif kind is not CLOSE:
-                self._note_lists(value, pointer, rev)
+            else:
+                if pointer.rfind("/") == 0 and _is_end_of_value(operation):
+                    self.parts.append((pointer, False))
+                if kind is not CLOSE:
+                    self._note_lists(value, pointer, rev)
         elif kind is CLOSE and pointer == self._list:
             self._list = None
         elif _is_end_of_value(operation) and pointer.rpartition("/")[0] == self._list:
             if self._run is None:
                 values = written(self._list)
                 self._run = self._new_run(self._list, values if isinstance(values, list) else [])
+            self.parts.append((f"{self._list}/{len(self._run.revs)}", True))
             self._run.revs.append(rev)
             self.closed += 1
 

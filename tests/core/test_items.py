@@ -17,7 +17,7 @@ from tests.core.oracles import canonical, counted, loaded
 from tests.core.strategies import cut_texts, rendered, turns
 
 LIMITS = Limits()
-JUDGING = ("gateway.core.validation", "gateway.core.item_schema", "gateway.core.items.Items._verdict", "pydantic")
+JUDGING = ("gateway.core.item_schema", "gateway.core.items.Items._verdict", "pydantic.type_adapter")
 ANYTHING = Schema.from_json({}, limits=LIMITS)
 
 
