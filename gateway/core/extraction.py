@@ -6,11 +6,12 @@
 4. Every attempt has a document of its own, under an epoch that was never used; the terminal belongs to the last one.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from itertools import islice
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -30,6 +31,7 @@ from gateway.core.redaction import Redaction, Transform, redacted
 from gateway.core.replica import digest
 from gateway.core.rewriting import MAX_CHARS, reread, rewritten
 from gateway.core.schema import ANY, Schema
+from gateway.core.sieve import Dropped, Sieve, sifted
 from gateway.core.tally import Clocks, Counts
 from gateway.core.transcript import Transcript
 from gateway.core.validation import refusal
@@ -43,6 +45,9 @@ _STEP_CHARS = 4_096
 _WHITESPACE_ALLOWANCE = 4
 """Text may be so many times longer than the largest value: some models indent, some never stop writing spaces."""
 
+
+MAX_DROPPED = 100
+"""Of the items that were left out are reported."""
 
 _FENCE = "```"
 
@@ -83,6 +88,7 @@ class Ending:
         error: why it failed.
         is_rewritten: the text was read once more, as a whole.
         checks: what came of the soft checks; None where there are none.
+        dropped: the items that were left out of the value.
     """
 
     state: State
@@ -91,6 +97,15 @@ class Ending:
     error: GatewayError | None = None
     is_rewritten: bool = False
     checks: tuple[Checked, ...] | None = None
+    dropped: Mapping[str, Mapping[int, list[dict[str, str]]]] = field(default_factory=dict)
+
+
+class _Valid(NamedTuple):
+    """A value that is valid: as it was written, without what was left out of it, and as the schema has it."""
+
+    written: JsonValue
+    validated: JsonValue
+    dropped: Dropped
 
 
 class Extraction:
@@ -162,14 +177,15 @@ class Extraction:
         most_chars = _WHITESPACE_ALLOWANCE * limits.value_bytes
         self.text = Transcript(epoch, most_chars=most_chars)
         self.reasoning = Transcript(epoch, most_chars=most_chars)
-        self.items = Items(schema, self._redaction)
+        self._sieve = Sieve(schema, self._written_at) if schema.shape.has_drops else None
+        self.items = Items(schema, self._redaction, dropped=None if self._sieve is None else self._sieve.dropped)
         self.written_chars = 0
         self._lacks_items = False  # they were dropped
         self._types = schema.shape.types | (set() if schema.wrapper is None else {"object"})
         self._parser = Parser(lenient=True, types=self._types, max_chars=most_chars)
         self._texts: list[str] = []  # what came so far, as long as it may be read once more
         self._fault: ParseError | None = None  # why the text could not be read while it came
-        self._growth = Growth(schema.shape, schema.wrapper, self._redaction)
+        self._growth = Growth(schema.shape, schema.wrapper, self._redaction, self._sieve)
         self._answer = Answer()
         self._is_refused = False
         self._spoiled: InvalidOutput | None = None  # what no later token can mend
@@ -329,11 +345,11 @@ class Extraction:
         Only reads what `close` has settled, so a large value may be judged in a thread.
         """
         try:
-            written, validated, is_rewritten = self._final()
+            (written, validated, dropped), is_rewritten = self._final()
             checks = tuple(self._schema.checked(written, self._checks)) if self.has_checks else None
             final = self._redaction.value(self._schema.shape, "", validated)
             operations = tuple(difference(self.document.value, final))
-            return Ending(State.COMPLETED, digest(final), operations, is_rewritten=is_rewritten, checks=checks)
+            return Ending(State.COMPLETED, digest(final), operations, None, is_rewritten, checks, dropped)
         except GatewayError as error:
             return self.ending(State.FAILED, error)
         except ValueError:
@@ -341,7 +357,8 @@ class Extraction:
 
     def ending(self, state: State, error: GatewayError | None = None) -> "Ending":
         """Return the ending of an answer that is not whole; only reads, like `judge`."""
-        return Ending(state, digest(self.document.value), error=error)
+        dropped = {} if self._sieve is None else self._sieve.dropped
+        return Ending(state, digest(self.document.value), error=error, dropped=dropped)
 
     def end(self, ending: "Ending", now_s: float) -> None:
         """Come to an ending: the last step where there is one, and the terminal."""
@@ -386,28 +403,32 @@ class Extraction:
             return error
         return State.COMPLETED
 
-    def _final(self) -> tuple[JsonValue, JsonValue, bool]:
-        """Return the value as it was written and validated, and whether the text had to be read once more for it."""
+    def _final(self) -> tuple["_Valid", bool]:
+        """Return the valid value, and whether the text had to be read once more for it."""
         text = "".join(self._texts)[self._parser.begin :] if self.is_doubtful else ""
         try:
             if (found := self._first_valid(reread(text, self._types, self._parser.ended_in))) is not None:
-                return *found, True
+                return found, True
             if self._fault is not None:
                 raise self._fault
-            written = self._written()
-            return written, self._schema.validate(written), False
+            return self._valid(self._written()), False
         except InvalidOutput:
             if (found := self._first_valid(rewritten(text, self._types))) is None:
                 raise
-            return *found, True
+            return found, True
 
-    def _first_valid(self, values: Iterable[JsonValue]) -> tuple[JsonValue, JsonValue] | None:
+    def _first_valid(self, values: Iterable[JsonValue]) -> "_Valid | None":
         wrapper = self._schema.wrapper
         for value in values:
             inner = value[wrapper] if wrapper is not None and isinstance(value, dict) and wrapper in value else value
             with suppress(GatewayError):
-                return inner, self._schema.validate(inner)
+                return self._valid(inner)
         return None
+
+    def _valid(self, written: JsonValue) -> "_Valid":
+        dropped: Dropped = {}
+        kept = written if self._sieve is None else sifted(self._schema, written, dropped)
+        return _Valid(kept, self._schema.validate(kept), dropped)
 
     def _written(self) -> JsonValue:
         """Return what the model wrote, without the wrapper it was asked for."""
@@ -426,7 +447,8 @@ class Extraction:
     def _open_pointers(self) -> list[str]:
         prefix = f"/{self._schema.wrapper}" if self._growth.is_wrapped else ""
         pointers = [pointer for pointer in self._parser.open_pointers if f"{pointer}/".startswith(f"{prefix}/")]
-        return [pointer.removeprefix(prefix) for pointer in pointers] or [""]
+        bare = [pointer.removeprefix(prefix) for pointer in pointers] or [""]
+        return bare if self._sieve is None else [self._sieve.shown(pointer) for pointer in bare]
 
     def _step(self, text: str) -> bool:
         if self.written_chars <= MAX_CHARS:
@@ -471,7 +493,7 @@ class Extraction:
         if self._spoiled is not None or self._parser.is_closed or not self._is_read_for_good:
             return
         for pointer, is_item in parts:
-            if errors := self._schema.faults(pointer, self._written_at(pointer), is_item=is_item):
+            if errors := self._schema.spoiling(pointer, self._written_at(pointer), is_item=is_item):
                 self._spoiled = refusal(errors)
                 return
 
@@ -489,6 +511,7 @@ class Extraction:
             timing=self._clocks.timing(now_s),
             digest=ending.digest,
             repairs=self._repairs(ending),
+            dropped=self._dropped(ending),
             **fields,
         )
         self.terminal_text = messages.encode(self.terminal)
@@ -500,6 +523,14 @@ class Extraction:
         if not ending.is_rewritten:
             return repairs
         return [*repairs[: MAX_REPAIRS - 1], _repair(Repair("rewritten", self._parser.begin))]
+
+    def _dropped(self, ending: "Ending") -> list[dict[str, JsonValue]] | msgspec.UnsetType:
+        dropped: list[dict[str, JsonValue]] = []
+        for path, items in ending.dropped.items():
+            for index, errors in islice(items.items(), MAX_DROPPED - len(dropped)):
+                fault = self.shown(refusal(errors))
+                dropped.append({"path": f"{path}/{index}", "errors": list(getattr(fault, "errors", ()))})
+        return dropped or msgspec.UNSET
 
     def _move(self, state: State) -> None:
         if state not in _NEXT.get(self.state, frozenset()):

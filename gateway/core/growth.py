@@ -16,6 +16,7 @@ from gateway.core.operations import ADD, BEGIN, CLOSE, FILL, REPLACE, Kind, Oper
 from gateway.core.pointer import unescape
 from gateway.core.redaction import Redaction
 from gateway.core.schema import ANY, Shape
+from gateway.core.sieve import Sieve
 
 __all__ = ["Growth"]
 
@@ -27,12 +28,20 @@ class Growth:
         shape: of the root value.
         wrapper: the only member of the object the provider was asked for, where the value is that member's.
         redaction: of the same shape; None where there is none.
+        sieve: leaves out items; None where no list asks for it.
     """
 
-    def __init__(self, shape: Shape, wrapper: str | None = None, redaction: Redaction | None = None) -> None:
+    def __init__(
+        self,
+        shape: Shape,
+        wrapper: str | None = None,
+        redaction: Redaction | None = None,
+        sieve: Sieve | None = None,
+    ) -> None:
         """Begin with nothing open."""
         self._shape = shape
         self._redaction = redaction or Redaction(shape)
+        self._sieve = sieve
         self._prefix = None if wrapper is None else f"/{wrapper}"
         self._root: Operation | None = None  # the opened root, until it is clear whether it is the wrapper
         self._open: dict[str, Open] = {}
@@ -47,7 +56,8 @@ class Growth:
 
     def shaped(self, operations: Iterable[Operation]) -> Iterator[Operation]:
         """Yield the operations as the watchers are shown them, in the same order, one by one."""
-        for operation in operations if self._prefix is None else self._unwrapped(operations):
+        operations = operations if self._prefix is None else self._unwrapped(operations)
+        for operation in operations if self._sieve is None else self._sieve.sifted(operations):
             shown = self._plainly(operation)
             if shown is None:
                 yield from self._taken(operation)

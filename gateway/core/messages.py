@@ -279,6 +279,7 @@ class Terminal(_Message, frozen=True, kw_only=True):
     timing: Timing
     digest: str
     repairs: list[dict[str, Any]]
+    dropped: list[dict[str, Any]] | UnsetType = UNSET
 
 
 class CheckReport(Struct, frozen=True, kw_only=True):

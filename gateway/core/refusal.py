@@ -78,6 +78,27 @@ class Refusals:
             return []
         return []
 
+    def spoiling(self, pointer: str, value: JsonValue, *, is_item: bool) -> list[dict[str, str]]:
+        """Return the errors of a part where its policy is that the answer then fails."""
+        if self._shape.has_policies and not self._fails(pointer, value, is_item=is_item):
+            return []
+        return self.errors(pointer, value, is_item=is_item)
+
+    def on_invalid(self, path: str) -> str:
+        """Return what happens to an invalid item of the list at a place: what the item says, else the list."""
+        shape = self._shape
+        for token in split(path):
+            shape = shape.member(token)
+        return shape.item(0).policy.on_invalid or shape.policy.on_invalid or "fail"
+
+    def _fails(self, pointer: str, value: JsonValue, *, is_item: bool) -> bool:
+        if is_item:
+            return self.on_invalid(pointer.rpartition("/")[0]) == "fail"
+        has_lenient = self._shape.has_drops or self._shape.has_marks
+        if has_lenient and isinstance(value, dict | list):
+            return False  # something in it may ask for that, and be what is invalid
+        return self._shape.member(split(pointer)[0]).policy.on_invalid != "mark"
+
     def _validator(self, place: tuple[str, ...], *, is_item: bool) -> Validator | None:
         if self._whole is not None:
             return self._whole.validator if place == ("-",) and is_item else None

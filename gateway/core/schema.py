@@ -117,6 +117,14 @@ class Schema:
         """
         return self._refusals.errors(pointer, value, is_item=is_item)
 
+    def spoiling(self, pointer: str, value: JsonValue, *, is_item: bool) -> list[dict[str, str]]:
+        """Return the same where the policy of the part is that the whole answer then fails."""
+        return self._refusals.spoiling(pointer, value, is_item=is_item)
+
+    def drops(self, path: str) -> bool:
+        """Tell whether the list at a place asks that invalid items are left out."""
+        return self.shape.has_drops and self._refusals.on_invalid(path) == "drop"
+
     def checked(self, value: JsonValue, whole: Iterable[Check] = ()) -> list[Checked]:
         """Run the soft checks on a value that is valid; those of the whole one as well."""
         return checked(self._annotation, self._validator.instance(self.shape.without_absent(value)), whole)

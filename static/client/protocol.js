@@ -120,6 +120,7 @@ export const ENCODINGS = Object.freeze(["snapshot", "patch", "append"]);
  * @property {Timing} [timing]
  * @property {string} [digest]
  * @property {{kind: string, offset: number}[]} [repairs]
+ * @property {{path: string, errors: FieldError[]}[]} [dropped] items that were left out
  *
  * @typedef {{code: string, message: string, retryable: boolean, phase?: string,
  *   errors?: FieldError[], param?: string}} Failure
