@@ -317,6 +317,9 @@ def trap(annotation: Any, field: Any = ..., **around: Any) -> Schema:
     return Schema.from_model(create_model("Trap", a=(int, 1), b=(annotation, field), **around))
 
 
+STRIPPED = ConfigDict(str_strip_whitespace=True)
+
+
 class Lenient(BaseModel):
     """It mends what it is given before it looks."""
 
@@ -353,6 +356,8 @@ class Custom(BaseModel):
         (trap(int, Field(validation_alias=AliasChoices("c", "b"))), '{"b":"bad","c":1}'),
         (trap(int, Field(validation_alias=AliasPath("c", 0))), '{"b":"bad","c":[1]}'),
         (trap(int, Field(alias="c"), __config__=ConfigDict(populate_by_name=True)), '{"b":"bad","c":1}'),
+        (trap(list[Annotated[str, Field(max_length=2)]], __config__=STRIPPED), '{"b":[" ab "],"a":1}'),
+        (trap(list[int], __config__=ConfigDict(defer_build=True)), '{"b":[1],"a":1}'),
         (trap(tuple[str, int]), '{"b":["bad",1],"a":1}'),
         (Schema.from_model(Order | Lenient), '{"b":["bad"],"number":"x"}'),
         (inline(anyOf=[{"properties": {"b": {"type": "integer"}}}, {"required": ["a"]}]), '{"b":"bad","a":1}'),

@@ -190,3 +190,46 @@ def test_reports_are_bounded() -> None:
     extraction = begun(SCHEMA)
     extraction.feed('{"a":[' + ",".join(["0"] * 150) + "]}", 0)
     assert (len(ended(extraction)["dropped"]), value_of(extraction)["a"]) == (100, [])
+
+
+class Card(BaseModel):
+    """Something to be hidden in what is left out."""
+
+    pin: Annotated[int, Stream(redact=True)]
+
+
+class Wallet(BaseModel):
+    """A list of such."""
+
+    cards: Annotated[list[Card], Stream(on_invalid="drop")]
+
+
+def test_what_is_left_out_is_redacted_as_well() -> None:
+    """Its frame masks it, and no error quotes it."""
+    extraction = begun(Schema.from_model(Wallet))
+    extraction.feed('{"cards":[{"pin":"secret"},{"pin":1}]}', 0)
+    frames = shown(extraction)
+    assert [(frame["key"], frame["valid"]) for frame in frames] == [("/cards/0", False), ("/cards/1", True)]
+    assert "secret" not in json.dumps(frames)
+    assert ended(extraction)["dropped"] == [
+        {"path": "/cards/0", "errors": [{"path": "/cards/0/pin", "message": "does not fit the schema"}]}
+    ]
+
+
+def test_progress_goes_on_behind_what_is_left_out() -> None:
+    """The place that is written is that at which it would be shown; no place is named that is not there."""
+    extraction = begun(SCHEMA)
+    active = []
+    for piece in ('{"a":[', '{"n":', '"bad"}', ',{"n":', "1}", "]}"):
+        before = extraction.document.rev
+        extraction.feed(piece, 0)
+        progress: Any = extraction.document.progress_since(before)
+        active.append((progress["active"], progress["completed"]))
+    assert active == [
+        ("/a", []),
+        ("/a/0", []),
+        ("/a", []),
+        ("/a/0", []),
+        ("/a", ["/a/0/n", "/a/0"]),
+        (None, ["/a", ""]),
+    ]
