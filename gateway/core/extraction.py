@@ -6,14 +6,11 @@
 4. Every attempt has a document of its own, under an epoch that was never used; the terminal belongs to the last one.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import islice
 from typing import Any, NamedTuple
-
-import msgspec
 
 from gateway.core import messages
 from gateway.core.building import MAX_REPAIRS
@@ -29,6 +26,7 @@ from gateway.core.pointer import JsonValue, resolve
 from gateway.core.reask import Answer, ChatMessage, errors_of, follow_up
 from gateway.core.redaction import Redaction, Transform, redacted
 from gateway.core.replica import digest
+from gateway.core.reports import check_reports, dropped_report, failure_report, repair_report
 from gateway.core.rewriting import MAX_CHARS, reread, rewritten
 from gateway.core.schema import ANY, Schema
 from gateway.core.sieve import Dropped, Sieve, sifted
@@ -45,9 +43,6 @@ _STEP_CHARS = 4_096
 _WHITESPACE_ALLOWANCE = 4
 """Text may be so many times longer than the largest value: some models indent, some never stop writing spaces."""
 
-
-MAX_DROPPED = 100
-"""Of the items that were left out are reported."""
 
 _FENCE = "```"
 
@@ -97,7 +92,7 @@ class Ending:
     error: GatewayError | None = None
     is_rewritten: bool = False
     checks: tuple[Checked, ...] | None = None
-    dropped: Mapping[str, Mapping[int, list[dict[str, str]]]] = field(default_factory=dict)
+    dropped: Dropped = field(default_factory=dict)
 
 
 class _Valid(NamedTuple):
@@ -368,14 +363,14 @@ class Extraction:
             self.document.publish(ending.operations, final=True)
         match ending.state:
             case State.COMPLETED:
-                self._terminate(messages.Completed, ending, now_s, checks=_reported(ending.checks))
+                self._terminate(messages.Completed, ending, now_s, checks=check_reports(ending.checks))
             case State.INCOMPLETE:
                 reason, open_pointers = self._finish or "length", self._open_pointers()
                 self._terminate(messages.Incomplete, ending, now_s, reason=reason, open=open_pointers)
             case State.CANCELLED:
                 self._terminate(messages.Cancelled, ending, now_s)
             case _:
-                error = _failure(self.error or Internal("the extraction ended without a reason"))
+                error = failure_report(self.error or Internal("the extraction ended without a reason"))
                 self._terminate(messages.Failed, ending, now_s, error=error)
 
     def shown(self, error: GatewayError) -> GatewayError:
@@ -511,7 +506,7 @@ class Extraction:
             timing=self._clocks.timing(now_s),
             digest=ending.digest,
             repairs=self._repairs(ending),
-            dropped=self._dropped(ending),
+            dropped=dropped_report(ending.dropped, self.shown),
             **fields,
         )
         self.terminal_text = messages.encode(self.terminal)
@@ -519,46 +514,12 @@ class Extraction:
         self._texts.clear()
 
     def _repairs(self, ending: "Ending") -> list[dict[str, JsonValue]]:
-        repairs = [_repair(repair) for repair in self._parser.repairs]
+        repairs = [repair_report(repair) for repair in self._parser.repairs]
         if not ending.is_rewritten:
             return repairs
-        return [*repairs[: MAX_REPAIRS - 1], _repair(Repair("rewritten", self._parser.begin))]
-
-    def _dropped(self, ending: "Ending") -> list[dict[str, JsonValue]] | msgspec.UnsetType:
-        dropped: list[dict[str, JsonValue]] = []
-        for path, items in ending.dropped.items():
-            for index, errors in islice(items.items(), MAX_DROPPED - len(dropped)):
-                fault = self.shown(refusal(errors))
-                dropped.append({"path": f"{path}/{index}", "errors": list(getattr(fault, "errors", ()))})
-        return dropped or msgspec.UNSET
+        return [*repairs[: MAX_REPAIRS - 1], repair_report(Repair("rewritten", self._parser.begin))]
 
     def _move(self, state: State) -> None:
         if state not in _NEXT.get(self.state, frozenset()):
             raise RuntimeError(f"an extraction cannot go from {self.state} to {state}")
         self.state = state
-
-
-def _repair(repair: Repair) -> dict[str, JsonValue]:
-    return {"kind": repair.kind, "offset": repair.offset}
-
-
-def _reported(checks: tuple[Checked, ...] | None) -> list[messages.CheckReport] | msgspec.UnsetType:
-    return msgspec.UNSET if checks is None else [_report(result) for result in checks]
-
-
-def _report(result: Checked) -> messages.CheckReport:
-    is_told = result.check.message and not result.is_passed
-    message = result.check.message if is_told else msgspec.UNSET
-    return messages.CheckReport(path=result.path, name=result.check.name, passed=result.is_passed, message=message)
-
-
-def _failure(error: GatewayError) -> messages.Failure:
-    return messages.Failure(
-        code=error.code,
-        message=error.message,
-        retryable=error.retryable,
-        retry_after_ms=msgspec.UNSET if error.retry_after_ms is None else error.retry_after_ms,
-        phase=msgspec.UNSET if error.phase is None else error.phase,
-        errors=list(error.errors) if error.errors else msgspec.UNSET,
-        param=msgspec.UNSET if error.param is None else error.param,
-    )
