@@ -5,9 +5,10 @@ Everything here is imported when it is first asked for: the core stands below th
 
 from importlib import import_module
 
-__all__ = ["Gateway", "Partial", "Stream", "__version__", "stream", "stream_sync"]
+__all__ = ["Check", "Gateway", "Partial", "Stream", "__version__", "stream", "stream_sync"]
 
 _PLACES = {
+    "Check": "gateway.core.checks",
     "Gateway": "gateway.app",
     "Partial": "gateway.streaming",
     "Stream": "gateway.annotations",

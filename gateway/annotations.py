@@ -1,7 +1,7 @@
 """Field policies in pydantic models: how a field asks to be shown while it is written (PROTOCOL.md §4, `x-stream`)."""
 
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
@@ -21,6 +21,9 @@ class Stream:
             the object is complete.
         state: `progress.states` tells how far it is.
         redact: what it holds leaves the gateway only as the extractor's `redact` has it, or masked.
+        on_invalid: of the items of an outermost list, or of a member of the root, what happens where no later token can
+            make one valid: `fail` (the answer fails at once, as where nothing is said), `drop` (the item is left out)
+            or `mark` (it is shown, and the end decides).
 
     Example:
         >>> class Product(BaseModel):
@@ -31,8 +34,9 @@ class Stream:
     hold_parent: bool = False
     state: bool = False
     redact: bool = False
+    on_invalid: Literal["", "fail", "drop", "mark"] = ""
 
     def __get_pydantic_json_schema__(self, core_schema: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Write the policy into the field's JSON Schema."""
-        wishes = {name: True for name, wish in asdict(self).items() if wish}
+        wishes = {name: wish for name, wish in asdict(self).items() if wish}
         return {**handler(core_schema), KEYWORD: wishes} if wishes else handler(core_schema)

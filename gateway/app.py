@@ -4,7 +4,7 @@ import asyncio
 import mimetypes
 import secrets
 import time
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Generator, Iterable, Mapping, Sequence
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -25,6 +25,7 @@ from gateway.access import Access, Authenticate
 from gateway.choice import Choice, choose
 from gateway.connection import Heartbeat
 from gateway.core import frames, messages
+from gateway.core.checks import Check
 from gateway.core.limits import Limits
 from gateway.core.parts import ENCODINGS
 from gateway.core.redaction import Transform
@@ -111,6 +112,7 @@ class Gateway:
         budget_tokens: int | None = None,
         retain_ms: int | None = None,
         redact: Transform | None = None,
+        checks: Iterable[Check] = (),
     ) -> Callable[[T], T]:
         """Register a pydantic model as an extractor; the model itself stays as it is.
 
@@ -131,6 +133,8 @@ class Gateway:
                 the wire, in process, in hooks. It is given the leaves of fields that are annotated with
                 `Stream(redact=True)`, where there are any, else every leaf; what it is given is shown only when it is
                 complete. Without it such fields are masked.
+            checks: what is expected of the whole value: each is given the validated instance, and only reported, in
+                `completed` and as `Partial.checks`. Checks of fields stand in their annotations.
 
         Raises:
             ValueError: an extractor of that name exists, there is no such mode, or a number is out of bounds.
@@ -151,6 +155,7 @@ class Gateway:
                 budget_tokens=budget_tokens,
                 retain_ms=retain_ms,
                 redact=redact,
+                checks=tuple(checks),
             )
             self.registry.add(extractor)
             return declared

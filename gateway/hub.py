@@ -506,7 +506,9 @@ class Hub:
             input_chars=job.input_chars,
             retries=job.retries,
             budget_tokens=job.budget_tokens,
+            max_tokens=job.request.params.get("max_tokens"),
             redact=job.redact,
+            checks=job.checks,
         )
         run = Run(self._new_id(), extraction, job.request, limits=self._limits, now_s=self._now_s, new_id=self._new_id)
         audience = Audience(

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from gateway.core import messages
+from gateway.core.checks import Check
 from gateway.core.document import Encoding, View
 from gateway.core.limits import Limits
 from gateway.core.parts import ENCODINGS, Shown
@@ -54,6 +55,7 @@ class Job:
         cancel_after_s: it is cancelled when nobody has watched for so long; None: never.
         retain_s: how long it is kept once it has ended; None: as long as any.
         redact: what a leaf that may not be shown is shown as.
+        checks: what is expected of the whole value, and only reported.
         realm: whose it is.
     """
 
@@ -69,6 +71,7 @@ class Job:
     cancel_after_s: float | None = None
     retain_s: float | None = None
     redact: Transform | None = None
+    checks: tuple[Check, ...] = ()
     realm: str = ""
 
 
@@ -156,6 +159,7 @@ class Jobs:
             cancel_after_s=_seconds(request.cancel_after_ms),
             retain_s=_seconds(extractor.retain_ms),
             redact=extractor.redact,
+            checks=extractor.checks,
             realm=principal.realm,
         )
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from gateway.core.checks import Check
 from gateway.core.messages import MOST_RETRIES
 from gateway.core.redaction import Transform
 from gateway.core.schema import Schema
@@ -36,6 +37,7 @@ class Extractor:
         budget_tokens: that a model may write for one extraction, all attempts together; a client may only lower it.
         retain_ms: how long an extraction is kept once it has ended; None for the server's own time, 0 for not at all.
         redact: given the pointer and the value of a leaf that may not be shown, returns what is shown instead.
+        checks: what is expected of the whole value, and only reported.
 
     Raises:
         ValueError: a number that is out of bounds.
@@ -53,6 +55,7 @@ class Extractor:
     budget_tokens: int | None = None
     retain_ms: int | None = None
     redact: Transform | None = None
+    checks: tuple[Check, ...] = ()
 
     def __post_init__(self) -> None:
         """Check the numbers, which an application gives."""

@@ -144,6 +144,8 @@ class Run:
         self.extraction.end(ending, self._now_s())
         if ending.error is not None and not isinstance(ending.error, ShuttingDown):
             _log.warning("extraction %s failed: %s", self.id, _loggable(ending.error))
+        for name, fault in {(result.check.name, result.fault) for result in ending.checks or () if result.fault}:
+            _log.warning("extraction %s: the check %s raised %s", self.id, name, fault)
         audience.ended()
 
     def _halt(self, reason: GatewayError | State) -> None:
@@ -223,6 +225,9 @@ class Run:
                 if self.extraction.is_over_budget:
                     self.extraction.note_finish("budget")
                     return  # which cancels the call
+                if self.extraction.is_spoiled:
+                    _log.info("extraction %s: attempt %d is stopped early", self.id, self.extraction.attempt)
+                    return
                 if not was_whole:
                     was_whole = self.extraction.is_whole
                     self._wait(_REST_S if was_whole else self._limits.idle_timeout_s)
@@ -255,7 +260,7 @@ class Run:
         is_large = extraction.document.value_bytes > _THREAD_BYTES and value is not None
         match outcome:
             case State.COMPLETED:
-                is_slow = is_large or extraction.is_doubtful
+                is_slow = is_large or extraction.is_doubtful or extraction.has_checks
                 return await asyncio.to_thread(extraction.judge) if is_slow else extraction.judge()
             case State():
                 state, error = outcome, None

@@ -1,17 +1,18 @@
 """Extraction in process: ever fuller partials of a model, the last one validated; the same engine, no server."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Generator, Mapping
+from collections.abc import AsyncGenerator, Callable, Generator, Mapping, Sequence
 from functools import cached_property, partial
 from typing import Any, Generic, TypedDict, TypeVar
 
+import msgspec
 from anyio.from_thread import start_blocking_portal
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
 from gateway.core.extraction import State
 from gateway.core.follower import Follower
-from gateway.core.messages import Cancelled, Failed, Incomplete, Terminal
+from gateway.core.messages import Cancelled, Completed, Failed, Incomplete, Terminal
 from gateway.core.parts import Shown
 from gateway.core.values import JsonValue
 from gateway.errors import ERRORS, CancelledExtraction, GatewayError, IncompleteExtraction, Internal
@@ -58,6 +59,7 @@ class Partial(Generic[T]):
         is_final: whether this is the validated value, the last partial.
         progress: `{active, completed, reopened?, states?}` since the partial before (PROTOCOL.md §4), where it was
             asked for.
+        checks: of the last partial, what came of the soft checks: `{path, name, passed, message?}` each.
     """
 
     def __init__(
@@ -69,6 +71,7 @@ class Partial(Generic[T]):
         is_final: bool,
         attempt: int = 1,
         progress: Mapping[str, JsonValue] | None = None,
+        checks: Sequence[Mapping[str, JsonValue]] = (),
     ) -> None:
         """Keep the value; the model is made when it is asked for."""
         self.value = value
@@ -76,6 +79,7 @@ class Partial(Generic[T]):
         self.attempt = attempt
         self.is_final = is_final
         self.progress = progress
+        self.checks = checks
         self._hydrate = hydrate
 
     def __repr__(self) -> str:
@@ -141,13 +145,25 @@ async def partials(
                 is_final = extraction.state is State.COMPLETED
                 hydrate = validated if is_final else partial(hydrated, annotation)
                 value, rev = follower.value, follower.rev
-                yield Partial(value, rev, hydrate, is_final=is_final, attempt=attempt, progress=progress)
+                yield Partial(
+                    value,
+                    rev,
+                    hydrate,
+                    is_final=is_final,
+                    attempt=attempt,
+                    progress=progress,
+                    checks=_checks(extraction.terminal),
+                )
     finally:
         audience.detach(listener)
         audience.run.cancel()
     if (failure := _failure(extraction.terminal, extraction.error)) is not None:
         failure.value = follower.value
         raise failure
+
+
+def _checks(terminal: Terminal | None) -> list[dict[str, JsonValue]]:
+    return msgspec.to_builtins(terminal.checks or []) if isinstance(terminal, Completed) else []
 
 
 def _failure(terminal: Terminal | None, cause: GatewayError | None) -> GatewayError | None:

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from gateway.core.checks import Check
 from gateway.core.extraction import Ending, Extraction, State
 from gateway.core.limits import Limits
 from gateway.core.parts import Shown
@@ -428,6 +429,43 @@ async def test_the_total_time_is_that_of_all_attempts() -> None:
     run, provider = run_of(late, limits), in_turn(WRONG)
     await executed(run, provider)
     assert (failure_of(run), len(provider.requests)) == (("provider_timeout", "total"), 1)
+
+
+LINES = Schema.from_json(
+    {"type": "object", "properties": {"lines": {"type": "array", "items": {"type": "integer"}}}}, limits=Limits()
+)
+
+
+async def test_an_invalid_item_stops_the_call_and_the_model_is_asked_again() -> None:
+    """At the item: nothing behind it is read, and the second attempt is a whole one."""
+    never = Gate(asyncio.Event())
+    answers: list[list[Step]] = [['{"lines": [1, ', '"two"', ", ", never, "3]}"], ['{"lines": [1]}', Finish("stop")]]
+    limits, provider = Limits(), in_turn(*answers)
+    run = run_of(Extraction(LINES, epoch="e1", limits=limits, created_s=0, retries=2), limits)
+    audience = await executed(run, provider)
+    assert (run.extraction.state, run.extraction.attempt, audience.resets) == (State.COMPLETED, 2, 1)
+    assert (provider.open_streams, len(provider.requests)) == (0, 2)
+    assert [error["path"] for error in run.extraction.faults] == ["/lines/1"]
+    assert provider.requests[1].chat[1]["content"] == '{"lines": [1, "two"'
+    assert '"saved_tokens":0' in run.extraction.terminal_text  # the whole answer is shorter
+
+
+async def test_checks_run_in_a_thread_and_a_fault_in_one_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    """They are the application's, and may wait; its words in an exception are kept out of the log."""
+    threads: list[int] = []
+
+    def look(_: object) -> bool:
+        threads.append(threading.get_ident())
+        raise ValueError("a secret")
+
+    limits = Limits()
+    checks = [Check("looks", look)]
+    run = run_of(Extraction(LINES, epoch="e1", limits=limits, created_s=0, checks=checks), limits)
+    await executed(run, ScriptedProvider(['{"lines": []}', Finish("stop")]))
+    assert run.extraction.state is State.COMPLETED
+    assert threads
+    assert threading.get_ident() not in threads
+    assert ("the check looks raised ValueError" in caplog.text, "secret" in caplog.text) == (True, False)
 
 
 async def test_a_budget_cancels_the_call() -> None:

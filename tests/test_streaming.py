@@ -14,7 +14,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 import gateway as package
-from gateway import Gateway
+from gateway import Check, Gateway
 from gateway.errors import BadRequest, GatewayError, InvalidOutput
 from gateway.models import installed_model
 from gateway.ports import Finish
@@ -74,6 +74,17 @@ async def test_partials_grow_and_the_last_is_validated() -> None:
     assert seen[1][0].model.people[0].name == "Ann"
     assert [partial.is_final for partial, _ in seen] == [False] * (len(seen) - 1) + [True]
     assert seen[-1][0].model == Note(people=[Person(name="Ann", age=41)], note="x", kind="plain")
+
+
+async def test_the_last_partial_has_what_came_of_checks() -> None:
+    """Those of fields and those of the extractor; the partials before it have none."""
+    gateway = gateway_with('{"people": [], ', '"note": "x"}', Finish("stop"))
+    gateway.extractor(checks=[Check("has_people", lambda note: note.people, "nobody was there")])(Note)
+    partials = [partial async for partial in gateway.stream(Note, "text", interval=0)]
+    await gateway.close()
+    report = {"path": "", "name": "has_people", "passed": False, "message": "nobody was there"}
+    assert [partial.checks for partial in partials[:-1]] == [[]] * (len(partials) - 1)
+    assert partials[-1].checks == [report]
 
 
 async def test_the_last_partial_comes_also_where_the_caller_is_slow() -> None:

@@ -13,7 +13,7 @@ from typing import NoReturn, cast
 from gateway.core.candidates import JSON_TYPES
 from gateway.core.limits import Limits
 from gateway.core.pointer import append, join
-from gateway.core.policies import KEYWORD, POLICY_FIELDS
+from gateway.core.policies import KEYWORD, ON_INVALID, POLICY_FIELDS
 from gateway.core.subschemas import DEFINITIONS, IN_PLACE, MANY, MAPS, parts, resolve_reference
 from gateway.core.values import JsonObject, JsonValue, came
 from gateway.errors import SchemaInvalid, SchemaTooComplex
@@ -171,7 +171,11 @@ def _check_policy(schema: JsonObject, place: str) -> None:
     for name, wish in policy.items():
         if name not in POLICY_FIELDS:
             refuse(append(place, KEYWORD), f"expected one of {', '.join(POLICY_FIELDS)}, got {came(name)}")
-        if not isinstance(wish, bool):
+        if name == "on_invalid":
+            if wish not in ON_INVALID:
+                expected = f"expected one of {', '.join(ON_INVALID)}"
+                refuse(append(append(place, KEYWORD), name), f"{expected}, got {came(wish)}")
+        elif not isinstance(wish, bool):
             refuse(append(append(place, KEYWORD), name), f"expected true or false, got {came(wish)}")
 
 

@@ -156,6 +156,7 @@ class Document:
                 self._apply(operation)
                 if self._growing.encoded_bytes > most_bytes:
                     break
+        self.newest = taken
         if not taken and not final:
             return False
         self.rev += 1
@@ -165,7 +166,6 @@ class Document:
         self._last = taken[-1] if taken else None
         if self._has_states:
             self._note_states(taken)
-        self.newest = taken
         self._tail.append(_Step(taken, self._written, self._open_bytes))
         if len(self._tail) > self._tail_steps or self._written - self._before.written > self._tail_bytes:
             self._trim()

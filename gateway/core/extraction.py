@@ -6,16 +6,15 @@
 4. Every attempt has a document of its own, under an epoch that was never used; the terminal belongs to the last one.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
-
-import msgspec
+from typing import Any, NamedTuple
 
 from gateway.core import messages
 from gateway.core.building import MAX_REPAIRS
+from gateway.core.checks import Check, Checked
 from gateway.core.document import Document
 from gateway.core.growth import Growth
 from gateway.core.items import Items
@@ -27,10 +26,13 @@ from gateway.core.pointer import JsonValue, resolve
 from gateway.core.reask import Answer, ChatMessage, errors_of, follow_up
 from gateway.core.redaction import Redaction, Transform, redacted
 from gateway.core.replica import digest
+from gateway.core.reports import check_reports, dropped_report, failure_report, repair_report
 from gateway.core.rewriting import MAX_CHARS, reread, rewritten
 from gateway.core.schema import ANY, Schema
+from gateway.core.sieve import Dropped, Sieve, sifted
 from gateway.core.tally import Clocks, Counts
 from gateway.core.transcript import Transcript
+from gateway.core.validation import refusal
 from gateway.errors import GatewayError, Internal, InvalidOutput, OutputTooLarge, ProviderError, Refused
 
 __all__ = ["Ending", "Extraction", "State"]
@@ -46,6 +48,9 @@ _FENCE = "```"
 
 _NEW_PIECES = 100
 """So many deltas are kept together: one at a time costs 0.4 µs each."""
+
+_IN_FRONT = frozenset({"leading_text", "thinking"})
+"""Repairs of what is skipped before the root: what comes behind is read as it would be without them."""
 
 
 class State(StrEnum):
@@ -80,6 +85,8 @@ class Ending:
         operations: the last step, to the validated value.
         error: why it failed.
         is_rewritten: the text was read once more, as a whole.
+        checks: what came of the soft checks; None where there are none.
+        dropped: the items that were left out of the value.
     """
 
     state: State
@@ -87,6 +94,16 @@ class Ending:
     operations: tuple[Operation, ...] = ()
     error: GatewayError | None = None
     is_rewritten: bool = False
+    checks: tuple[Checked, ...] | None = None
+    dropped: Dropped = field(default_factory=dict)
+
+
+class _Valid(NamedTuple):
+    """A value that is valid: as it was written, without what was left out of it, and as the schema has it."""
+
+    written: JsonValue
+    validated: JsonValue
+    dropped: Dropped
 
 
 class Extraction:
@@ -100,7 +117,9 @@ class Extraction:
         input_chars: length of the input, for estimates.
         retries: how often the model may be asked again after an answer that is not valid.
         budget_tokens: of all attempts' output; None for no end.
+        max_tokens: that one call may write, where it was asked for; for estimates.
         redact: what a leaf that may not be shown is shown as.
+        checks: what is expected of the whole value, and only reported.
 
     Attributes:
         document: what watchers see: that of the newest attempt.
@@ -124,7 +143,9 @@ class Extraction:
         input_chars: int = 0,
         retries: int = 0,
         budget_tokens: int | None = None,
+        max_tokens: int | None = None,
         redact: Transform | None = None,
+        checks: Sequence[Check] = (),
     ) -> None:
         """Begin in `queued`, with the skeleton as the value."""
         self.state = State.QUEUED
@@ -138,7 +159,8 @@ class Extraction:
         self._budget_tokens = budget_tokens
         self._redaction = Redaction(schema.shape, redact)
         self._clocks = Clocks(created_s)
-        self._counts = Counts()
+        self._counts = Counts(max_tokens)
+        self._checks = checks
         self._input_chars = input_chars
         self._past_epochs: set[str] = set()
         self._begin(epoch)
@@ -153,7 +175,8 @@ class Extraction:
         self._new: list[str] = []  # what came and is not kept yet, in either of the following
         self._text = Transcript(epoch, most_chars=most_chars)
         self.reasoning = Transcript(epoch, most_chars=most_chars)
-        self.items = Items(schema, self._redaction)
+        self._sieve = Sieve(schema, self._written_at) if schema.shape.has_drops else None
+        self.items = Items(schema, self._redaction, dropped=None if self._sieve is None else self._sieve.dropped)
         self.written_chars = self._thought_chars = 0
         self._shows_text = not self._redaction.is_needed
         self._lacks_items = False  # they were dropped
@@ -161,9 +184,10 @@ class Extraction:
         self._parser = Parser(lenient=True, types=self._types, max_chars=most_chars)
         self._texts: list[str] = []  # what came so far, as long as it may be read once more
         self._fault: ParseError | None = None  # why the text could not be read while it came
-        self._growth = Growth(schema.shape, schema.wrapper, self._redaction)
+        self._growth = Growth(schema.shape, schema.wrapper, self._redaction, self._sieve)
         self._answer = Answer()
         self._is_refused = False
+        self._spoiled: InvalidOutput | None = None  # what no later token can mend
         self._finish: str | None = None
 
     @property
@@ -216,6 +240,11 @@ class Extraction:
         if self._counts.attempts:
             self._counts.written(self.written_chars + self._thought_chars)
 
+    @property
+    def is_spoiled(self) -> bool:
+        """Whether no later token can make the answer valid, and more is to come: the call is to be cancelled."""
+        return self._spoiled is not None and self._finish is None and not self._parser.is_closed
+
     def is_past(self, epoch: str) -> bool:
         """Whether that is the epoch of an earlier attempt."""
         return epoch in self._past_epochs
@@ -228,6 +257,11 @@ class Extraction:
     def is_doubtful(self) -> bool:
         """Whether the text may have to be read once more, which takes its time."""
         return bool(self._parser.repairs) or self._fault is not None
+
+    @property
+    def has_checks(self) -> bool:
+        """Whether judging runs checks, which are an application's."""
+        return bool(self._checks) or self._schema.has_checks
 
     def start(self, now_s: float) -> None:
         """Say that the provider is being called."""
@@ -320,10 +354,12 @@ class Extraction:
             `COMPLETED` where the answer is whole and is to be judged, `INCOMPLETE`, or why it failed.
         """
         self._keep_new()
+        self._count_written()
+        self._counts.close(is_whole=self._parser.is_closed, is_stopped=self.is_spoiled)
         if self._parser.is_closed:
             return State.INCOMPLETE if self._is_cut_in_fence else State.COMPLETED
-        if self._is_refused:
-            return Refused("the model refused to answer")
+        if self._spoiled is not None or self._is_refused:
+            return self._spoiled or Refused("the model refused to answer")
         match self._finish:
             case "length" | "budget":
                 return State.INCOMPLETE
@@ -340,10 +376,11 @@ class Extraction:
         Only reads what `close` has settled, so a large value may be judged in a thread.
         """
         try:
-            validated, is_rewritten = self._final()
+            (written, validated, dropped), is_rewritten = self._final()
+            checks = tuple(self._schema.checked(written, self._checks)) if self.has_checks else None
             final = self._redaction.value(self._schema.shape, "", validated)
             operations = tuple(difference(self.document.value, final))
-            return Ending(State.COMPLETED, digest(final), operations, is_rewritten=is_rewritten)
+            return Ending(State.COMPLETED, digest(final), operations, None, is_rewritten, checks, dropped)
         except GatewayError as error:
             return self.ending(State.FAILED, error)
         except ValueError:
@@ -351,7 +388,8 @@ class Extraction:
 
     def ending(self, state: State, error: GatewayError | None = None) -> "Ending":
         """Return the ending of an answer that is not whole; only reads, like `judge`."""
-        return Ending(state, digest(self.document.value), error=error)
+        dropped = {} if self._sieve is None else self._sieve.dropped
+        return Ending(state, digest(self.document.value), error=error, dropped=dropped)
 
     def end(self, ending: "Ending", now_s: float) -> None:
         """Come to an ending: the last step where there is one, and the terminal."""
@@ -361,14 +399,14 @@ class Extraction:
             self.document.publish(ending.operations, final=True)
         match ending.state:
             case State.COMPLETED:
-                self._terminate(messages.Completed, ending, now_s)
+                self._terminate(messages.Completed, ending, now_s, checks=check_reports(ending.checks))
             case State.INCOMPLETE:
                 reason, open_pointers = self._finish or "length", self._open_pointers()
                 self._terminate(messages.Incomplete, ending, now_s, reason=reason, open=open_pointers)
             case State.CANCELLED:
                 self._terminate(messages.Cancelled, ending, now_s)
             case _:
-                error = _failure(self.error or Internal("the extraction ended without a reason"))
+                error = failure_report(self.error or Internal("the extraction ended without a reason"))
                 self._terminate(messages.Failed, ending, now_s, error=error)
 
     def shown(self, error: GatewayError) -> GatewayError:
@@ -396,27 +434,32 @@ class Extraction:
             return error
         return State.COMPLETED
 
-    def _final(self) -> tuple[JsonValue, bool]:
-        """Return the validated value, and whether the text had to be read once more for it."""
+    def _final(self) -> tuple["_Valid", bool]:
+        """Return the valid value, and whether the text had to be read once more for it."""
         text = "".join(self._texts)[self._parser.begin :] if self.is_doubtful else ""
         try:
-            if (value := self._first_valid(reread(text, self._types, self._parser.ended_in))) is not None:
-                return value, True
+            if (found := self._first_valid(reread(text, self._types, self._parser.ended_in))) is not None:
+                return found, True
             if self._fault is not None:
                 raise self._fault
-            return self._schema.validate(self._written()), False
+            return self._valid(self._written()), False
         except InvalidOutput:
-            if (value := self._first_valid(rewritten(text, self._types))) is None:
+            if (found := self._first_valid(rewritten(text, self._types))) is None:
                 raise
-            return value, True
+            return found, True
 
-    def _first_valid(self, values: Iterable[JsonValue]) -> JsonValue:
+    def _first_valid(self, values: Iterable[JsonValue]) -> "_Valid | None":
         wrapper = self._schema.wrapper
         for value in values:
             inner = value[wrapper] if wrapper is not None and isinstance(value, dict) and wrapper in value else value
             with suppress(GatewayError):
-                return self._schema.validate(inner)
+                return self._valid(inner)
         return None
+
+    def _valid(self, written: JsonValue) -> "_Valid":
+        dropped: Dropped = {}
+        kept = written if self._sieve is None else sifted(self._schema, written, dropped)
+        return _Valid(kept, self._schema.validate(kept), dropped)
 
     def _written(self) -> JsonValue:
         """Return what the model wrote, without the wrapper it was asked for."""
@@ -435,7 +478,8 @@ class Extraction:
     def _open_pointers(self) -> list[str]:
         prefix = f"/{self._schema.wrapper}" if self._growth.is_wrapped else ""
         pointers = [pointer for pointer in self._parser.open_pointers if f"{pointer}/".startswith(f"{prefix}/")]
-        return [pointer.removeprefix(prefix) for pointer in pointers] or [""]
+        bare = [pointer.removeprefix(prefix) for pointer in pointers] or [""]
+        return bare if self._sieve is None else [self._sieve.shown(pointer) for pointer in bare]
 
     def _step(self, text: str) -> bool:
         if self._fault is not None:
@@ -469,7 +513,24 @@ class Extraction:
             raise OutputTooLarge(f"the value is larger than {limit} bytes")
         if len(document.newest) != 1 or document.newest[0].kind is not APPEND:
             self.items.note(document.newest, document.rev, self._written_at)
+            if self.items.parts:
+                self._look_at_parts()
         return has_changed
+
+    def _look_at_parts(self) -> None:
+        """Find out whether a part that has closed spoils the answer; not where the text may be read otherwise."""
+        parts, self.items.parts = self.items.parts, []
+        if self._spoiled is not None or self._parser.is_closed or not self._is_read_for_good:
+            return
+        for pointer, is_item in parts:
+            if errors := self._schema.spoiling(pointer, self._written_at(pointer), is_item=is_item):
+                self._spoiled = refusal(errors)
+                return
+
+    @property
+    def _is_read_for_good(self) -> bool:
+        """Whether what was read stands: nothing was forgiven but what is in front of the root."""
+        return self._fault is None and all(repair.kind in _IN_FRONT for repair in self._parser.repairs)
 
     def _terminate(self, message: type[Any], ending: "Ending", now_s: float, **fields: Any) -> None:
         self.terminal = message(
@@ -480,6 +541,7 @@ class Extraction:
             timing=self._clocks.timing(now_s),
             digest=ending.digest,
             repairs=self._repairs(ending),
+            dropped=dropped_report(ending.dropped, self.shown),
             **fields,
         )
         self.terminal_text = messages.encode(self.terminal)
@@ -487,28 +549,12 @@ class Extraction:
         self._texts.clear()
 
     def _repairs(self, ending: "Ending") -> list[dict[str, JsonValue]]:
-        repairs = [_repair(repair) for repair in self._parser.repairs]
+        repairs = [repair_report(repair) for repair in self._parser.repairs]
         if not ending.is_rewritten:
             return repairs
-        return [*repairs[: MAX_REPAIRS - 1], _repair(Repair("rewritten", self._parser.begin))]
+        return [*repairs[: MAX_REPAIRS - 1], repair_report(Repair("rewritten", self._parser.begin))]
 
     def _move(self, state: State) -> None:
         if state not in _NEXT.get(self.state, frozenset()):
             raise RuntimeError(f"an extraction cannot go from {self.state} to {state}")
         self.state = state
-
-
-def _repair(repair: Repair) -> dict[str, JsonValue]:
-    return {"kind": repair.kind, "offset": repair.offset}
-
-
-def _failure(error: GatewayError) -> messages.Failure:
-    return messages.Failure(
-        code=error.code,
-        message=error.message,
-        retryable=error.retryable,
-        retry_after_ms=msgspec.UNSET if error.retry_after_ms is None else error.retry_after_ms,
-        phase=msgspec.UNSET if error.phase is None else error.phase,
-        errors=list(error.errors) if error.errors else msgspec.UNSET,
-        param=msgspec.UNSET if error.param is None else error.param,
-    )

@@ -16,6 +16,7 @@ from gateway.core.operations import ADD, APPEND, BEGIN, CLOSE, FILL, REPLACE, Ki
 from gateway.core.pointer import unescape
 from gateway.core.redaction import Redaction
 from gateway.core.schema import ANY, Shape
+from gateway.core.sieve import Sieve
 
 __all__ = ["Growth"]
 
@@ -27,12 +28,20 @@ class Growth:
         shape: of the root value.
         wrapper: the only member of the object the provider was asked for, where the value is that member's.
         redaction: of the same shape; None where there is none.
+        sieve: leaves out items; None where no list asks for it.
     """
 
-    def __init__(self, shape: Shape, wrapper: str | None = None, redaction: Redaction | None = None) -> None:
+    def __init__(
+        self,
+        shape: Shape,
+        wrapper: str | None = None,
+        redaction: Redaction | None = None,
+        sieve: Sieve | None = None,
+    ) -> None:
         """Begin with nothing open."""
         self._shape = shape
         self._redaction = redaction or Redaction(shape)
+        self._sieve = sieve
         self._prefix = None if wrapper is None else f"/{wrapper}"
         self._root: Operation | None = None  # the opened root, until it is clear whether it is the wrapper
         self._open: dict[str, Open] = {}
@@ -48,12 +57,18 @@ class Growth:
 
     def shaped(self, operations: Sequence[Operation]) -> Iterable[Operation]:
         """Return the operations as the watchers are shown them, in the same order, one by one where they are many."""
-        if len(operations) == 1 and operations[0].kind is APPEND and self._hold is None and self._prefix is None:
+        if len(operations) == 1 and operations[0].kind is APPEND and self._hold is None and self._is_bare:
             return operations  # as of most deltas
         return self._shaped(operations)
 
-    def _shaped(self, operations: Sequence[Operation]) -> Iterator[Operation]:
-        for operation in operations if self._prefix is None else self._unwrapped(operations):
+    @property
+    def _is_bare(self) -> bool:
+        """Whether every operation stands where the parser says."""
+        return self._prefix is None and self._sieve is None
+
+    def _shaped(self, operations: Iterable[Operation]) -> Iterator[Operation]:
+        operations = operations if self._prefix is None else self._unwrapped(operations)
+        for operation in operations if self._sieve is None else self._sieve.sifted(operations):
             shown = self._plainly(operation)
             if shown is None:
                 yield from self._taken(operation)

@@ -16,7 +16,7 @@ from gateway.core.strict import declared_form
 from gateway.core.validation import InlineValidator, ModelValidator, Unchecked, Validator
 from gateway.core.values import JsonObject, JsonValue
 
-__all__ = ["ItemSchema", "ItemSchemas"]
+__all__ = ["ItemSchema", "ItemSchemas", "inline_validator"]
 
 _KEPT_SCHEMAS = 256
 """Of one value; annotations that are made anew each time they are asked for would fill the memory."""
@@ -82,7 +82,7 @@ class ItemSchemas:
         alternatives = shape.item_schemas(index)
         key = tuple(number for schemas in alternatives for number in (len(schemas), *map(id, schemas)))
         if key not in self._made:
-            validator = self._inline_validator(alternatives)
+            validator = self._any_validator(alternatives)
             self._keep(key, ItemSchema(shape.item(index), validator, fills_defaults=True), alternatives)
         return self._made[key][0]
 
@@ -91,18 +91,22 @@ class ItemSchemas:
             self._made.clear()
         self._made[key] = schema, named
 
-    def _inline_validator(self, alternatives: list[list[JsonValue]]) -> Validator:
+    def _any_validator(self, alternatives: list[list[JsonValue]]) -> Validator:
         if not alternatives or not all(alternatives):
             return Unchecked()
-        item: JsonValue = _any_of([_all_of(schemas) for schemas in alternatives])
-        form = declared_form(self._root, {"properties": {"item": item}})
-        match form:
-            case {"properties": {"item": dict(written)}}:
-                around = {keyword: self._root[keyword] for keyword in ("$schema",) if keyword in self._root}
-                definitions = {"$defs": form["$defs"]} if "$defs" in form else {}
-                return InlineValidator({**around, **written, **definitions})
-            case _:
-                return Unchecked()
+        return inline_validator(self._root, _any_of([_all_of(schemas) for schemas in alternatives]))
+
+
+def inline_validator(root: JsonObject, schema: JsonValue) -> Validator:
+    """Return the validator of a part of the value that `root` describes."""
+    form = declared_form(root, {"properties": {"part": schema}})
+    match form:
+        case {"properties": {"part": dict(written)}}:
+            around = {keyword: root[keyword] for keyword in ("$schema",) if keyword in root}
+            definitions = {"$defs": form["$defs"]} if "$defs" in form else {}
+            return InlineValidator({**around, **written, **definitions})
+        case _:
+            return Unchecked()
 
 
 def _model_validator(types: tuple[Any, ...]) -> Validator:

@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from gateway.core.operations import APPEND, BEGIN, CLOSE, REMOVE, Operation
+from gateway.core.operations import APPEND, CLOSE, Operation
 from gateway.core.pointer import JsonValue, append, resolve, split
 from gateway.core.redaction import UNQUOTED, Redaction
 from gateway.core.schema import Schema
+from gateway.core.sieve import Dropped
 from gateway.errors import InvalidOutput
 
 __all__ = ["Items"]
@@ -46,17 +47,28 @@ class Items:
         schema: of the value; None where its items are known to be valid.
         redaction: of what the model writes; None where the items are as they may be shown.
         runs: items that are there already.
+        dropped: the items that are left out of the value, which grow in number as the value does.
 
     Attributes:
         closed: how many items there are.
+        parts: the pointers of what has closed and nobody has looked at yet, items and members of the root; with
+            whether each is an item.
     """
 
-    def __init__(self, schema: Schema | None, redaction: Redaction | None = None, runs: Iterable[_Run] = ()) -> None:
+    def __init__(
+        self,
+        schema: Schema | None,
+        redaction: Redaction | None = None,
+        runs: Iterable[_Run] = (),
+        dropped: Dropped | None = None,
+    ) -> None:
         """Begin with none, or with those of another one."""
         self._schema = schema
+        self._dropped = {} if dropped is None else dropped
         self._redaction = redaction
         self._runs = list(runs)
         self.closed = sum(len(run.revs) for run in self._runs)
+        self.parts: list[tuple[str, bool]] = []
         self._list: str | None = None  # the outermost list that is open
         self._run: _Run | None = None  # its items
         self._verdicts: list[str] = []  # the last members of each item's frame, encoded
@@ -77,6 +89,8 @@ class Items:
         for operation in operations:
             if operation.kind is not APPEND:
                 self._note(operation, rev, written)
+        if self._dropped:
+            self._note_dropped(rev, written)
 
     def verdicts(self) -> list[str]:
         """Judge and encode the items that have not been; only reads, so it may run in a thread, once at a time."""
@@ -95,7 +109,7 @@ class Items:
     def places(self) -> "Items":
         """Return where these items are, without them; `recalled` finds them again in a value."""
         places = [_Run(run.path, run.first, [], run.revs) for run in self._runs]
-        return Items(self._schema, self._redaction, places)
+        return Items(self._schema, self._redaction, places, self._dropped)
 
     def recalled(self, value: JsonValue, *, is_valid: bool) -> "Items":
         """Return the items that stand in a value where these were; those that are not there any more are left out.
@@ -109,10 +123,10 @@ class Items:
         if self._redaction is not None and self._redaction.is_needed and not is_valid:
             return Items(None)  # nobody can judge what was hidden
         for path, revs in {run.path: run.revs for run in self._runs}.items():
-            values = _list_at(value, path)
+            values = _with_gaps(_list_at(value, path), self._dropped.get(path, {}))
             runs.append(_Run(path, first, values, revs[: len(values)]))
             first += len(runs[-1].revs)
-        return Items(None if is_valid else self._schema, runs=runs)
+        return Items(None if is_valid else self._schema, runs=runs, dropped=self._dropped)
 
     def _note(self, operation: Operation, rev: int, written: Callable[[str], JsonValue]) -> None:
         kind, pointer, value = operation.kind, operation.pointer, operation.value
@@ -120,16 +134,35 @@ class Items:
             if operation.opened:
                 if isinstance(value, list):
                     self._list, self._run = pointer, None
-            elif kind is not CLOSE:
-                self._note_lists(value, pointer, rev)
+            else:
+                if pointer.rfind("/") == 0 and operation.ends_value:
+                    self.parts.append((pointer, False))
+                if kind is not CLOSE:
+                    self._note_lists(value, pointer, rev)
         elif kind is CLOSE and pointer == self._list:
+            self._note_dropped(rev, written)
             self._list = None
-        elif pointer.rfind("/") == len(self._list) and _is_end_of_value(operation):  # an item's, and not below it
-            if self._run is None:
-                values = written(self._list)
-                self._run = self._new_run(self._list, values if isinstance(values, list) else [])
-            self._run.revs.append(rev)
+        elif pointer.rfind("/") == len(self._list) and operation.ends_value:  # an item's, and not below it
+            self._note_dropped(rev, written)
+            run = self._run or self._begun(self._list, written)
+            self.parts.append((f"{self._list}/{len(run.revs)}", True))
+            run.revs.append(rev)
             self.closed += 1
+
+    def _note_dropped(self, rev: int, written: Callable[[str], JsonValue]) -> None:
+        """Take note of the items that were left out where the open list goes on."""
+        dropped = None if self._list is None else self._dropped.get(self._list)
+        if not dropped or self._list is None:
+            return
+        run = self._run or self._begun(self._list, written)
+        while len(run.revs) in dropped:
+            run.revs.append(rev)
+            self.closed += 1
+
+    def _begun(self, path: str, written: Callable[[str], JsonValue]) -> _Run:
+        values = written(path)
+        self._run = self._new_run(path, values if isinstance(values, list) else [])
+        return self._run
 
     def _note_lists(self, value: JsonValue, pointer: str, rev: int) -> None:
         """Take note of the outermost lists in a value that appeared whole: a duplicate key's."""
@@ -152,6 +185,10 @@ class Items:
     def _verdict(self, number: int) -> str:
         run, index = self._place(number)
         item = run.values[index]
+        if errors := self._dropped.get(run.path, {}).get(index):
+            start = len(append(run.path, index))
+            relative = [{**error, "path": error["path"][start:]} for error in errors]
+            return _invalid(self._shown(run, index, item), self._told(relative))
         try:
             value = item if self._schema is None else self._schema.item(run.path, index).validate(item)
         except InvalidOutput as fault:
@@ -179,13 +216,6 @@ class Items:
         return [{**error, "message": UNQUOTED} for error in errors]
 
 
-def _is_end_of_value(operation: Operation) -> bool:
-    """Tell whether a value is complete with this: a number or literal when it appears, anything else when it closes."""
-    kind = operation.kind
-    is_leaf = not (operation.opened or isinstance(operation.value, str | dict | list))
-    return kind is CLOSE or (is_leaf and kind is not REMOVE and kind is not BEGIN)
-
-
 def _invalid(item: JsonValue, errors: list[dict[str, str]]) -> str:
     return f'"value":{_text(item)},"valid":false,"errors":{_text(errors)}}}'
 
@@ -196,6 +226,14 @@ def _list_at(value: JsonValue, path: str) -> list[JsonValue]:
     except LookupError:
         return []
     return found if isinstance(found, list) else []
+
+
+def _with_gaps(values: list[JsonValue], dropped: Iterable[int]) -> list[JsonValue]:
+    """Return items at the indices that the model gave them, null where one was left out: it is kept no longer."""
+    filled = list(values)
+    for index in sorted(dropped):
+        filled.insert(index, None)
+    return filled
 
 
 def _text(value: object) -> str:

@@ -237,12 +237,16 @@ class Reset(_Message, frozen=True, kw_only=True):
 
 
 class Usage(Struct, frozen=True, kw_only=True):
-    """Tokens of all attempts; `estimated` where the provider did not count one of them."""
+    """Tokens of all attempts; `estimated` where the provider did not count one of them.
+
+    `saved_tokens` is there where a call was stopped early: what it would have gone on to write, where that is known.
+    """
 
     input_tokens: int
     output_tokens: int
     total_tokens: int
     estimated: bool
+    saved_tokens: int | UnsetType | None = UNSET
 
 
 class Timing(Struct, frozen=True, kw_only=True):
@@ -275,10 +279,22 @@ class Terminal(_Message, frozen=True, kw_only=True):
     timing: Timing
     digest: str
     repairs: list[dict[str, Any]]
+    dropped: list[dict[str, Any]] | UnsetType = UNSET
+
+
+class CheckReport(Struct, frozen=True, kw_only=True):
+    """What came of a soft check; `message` where it did not pass and says something."""
+
+    path: str
+    name: str
+    passed: bool
+    message: str | UnsetType = UNSET
 
 
 class Completed(Terminal, frozen=True, kw_only=True):
     """The value is the validated model's JSON."""
+
+    checks: list[CheckReport] | UnsetType = UNSET
 
 
 class Incomplete(Terminal, frozen=True, kw_only=True):

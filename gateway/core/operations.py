@@ -72,6 +72,13 @@ class Operation(msgspec.Struct, frozen=True, gc=False):
     value: JsonValue = None
     opened: bool = False
 
+    @property
+    def ends_value(self) -> bool:
+        """Whether a value is complete with this: a number or literal when it appears, anything else when it closes."""
+        kind = self.kind
+        is_leaf = not (self.opened or isinstance(self.value, str | dict | list))
+        return kind is CLOSE or (is_leaf and kind is not REMOVE and kind is not BEGIN)
+
 
 def plain(operation: Operation) -> Operation:
     """Return the operation as seen where no skeleton is shown: what opens is empty, what is filled is added."""

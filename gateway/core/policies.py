@@ -19,20 +19,34 @@ class Policy(NamedTuple):
         hold_parent: the object it is a member of is shown once this member is there, at the latest when it closes.
         state: `progress.states` tells how far it is.
         redact: what is in it is shown only as a redaction has it.
+        on_invalid: what happens where nothing can make it valid, one of `ON_INVALID`; empty where nothing is said.
     """
 
     hold: bool = False
     hold_parent: bool = False
     state: bool = False
     redact: bool = False
+    on_invalid: str = ""
 
 
 POLICY_FIELDS = Policy._fields
-"""What may stand under the keyword, each a boolean."""
+"""What may stand under the keyword: `on_invalid`, and booleans."""
+
+ON_INVALID = ("fail", "drop", "mark")
+"""The answer fails at once; the item is left out; the end decides."""
 
 
 def policy_of(candidates: Iterable[Candidate]) -> Policy:
     """Return what any of the candidates asks for."""
     declared = [node.get(KEYWORD) for candidate in candidates for node in candidate.nodes]
-    asked = {name for held in declared if isinstance(held, dict) for name, wish in held.items() if wish is True}
-    return Policy(*(name in asked for name in POLICY_FIELDS))
+    wishes = [wish for held in declared if isinstance(held, dict) for wish in held.items()]
+    asked = {name for name, wish in wishes if wish is True}
+    said = {str(wish) for name, wish in wishes if name == "on_invalid"}
+    on_invalid = next((word for word in reversed(ON_INVALID) if word in said), "")
+    return Policy(
+        hold="hold" in asked,
+        hold_parent="hold_parent" in asked,
+        state="state" in asked,
+        redact="redact" in asked,
+        on_invalid=on_invalid,
+    )

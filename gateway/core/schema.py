@@ -4,14 +4,18 @@ A schema comes from a pydantic model, which is trusted, or from an inline JSON S
 PROTOCOL.md §10). A provider is only ever asked for an object; any other value is asked for inside a wrapper.
 """
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from types import GenericAlias
 from typing import Any
 
 from pydantic import PydanticUserError, TypeAdapter
 
 from gateway.core.admission import admit, refuse
+from gateway.core.checks import Check, Checked, checked, has_checks
 from gateway.core.item_schema import ItemSchema, ItemSchemas
 from gateway.core.limits import Limits
+from gateway.core.refusal import Refusals
 from gateway.core.shape import ANY, Shape
 from gateway.core.strict import declared_form, strict_form
 from gateway.core.union import Member, members_of, tool_name
@@ -36,6 +40,7 @@ class Schema:
         wrapper: the only member of the object a provider is asked for, where the value is that member's:
             `items` for a list that `many` made, `value` for anything else that is not an object, else None.
         members: where the value is one of several objects, each of them.
+        has_checks: whether anything in the type it was made from is annotated with a soft check.
     """
 
     name: str
@@ -50,6 +55,9 @@ class Schema:
     _validator: Validator
     _fills_defaults: bool  # a model does so itself
     _items: ItemSchemas
+    _refusals: Refusals
+    _annotation: Any = None  # the type it was made from
+    has_checks: bool = False
 
     @classmethod
     def from_model(cls, model: Any, *, name: str | None = None, adapter: TypeAdapter[Any] | None = None) -> "Schema":
@@ -71,7 +79,10 @@ class Schema:
         validator = ModelValidator(adapter)
         shape = Shape.of(root)
         items = ItemSchemas(root, shape, model)
-        return _made(name or str(getattr(model, "__name__", "")), root, shape, validator, items, fills_defaults=False)
+        refusals = Refusals(root, shape, adapter)
+        name = name or str(getattr(model, "__name__", ""))
+        made = _made(name, root, shape, validator, items, refusals, fills_defaults=False)
+        return replace(made, _annotation=model, has_checks=has_checks(model))
 
     @classmethod
     def from_json(cls, schema: object, *, limits: Limits, name: str | None = None) -> "Schema":
@@ -84,7 +95,9 @@ class Schema:
         root = admit(schema, limits)
         shape = Shape.of(root)
         validator, items = InlineValidator(root), ItemSchemas(root, shape)
-        return _made(name or str(root.get("title", "")), root, shape, validator, items, fills_defaults=True)
+        refusals = Refusals(root, shape)
+        name = name or str(root.get("title", ""))
+        return _made(name, root, shape, validator, items, refusals, fills_defaults=True)
 
     def validate(self, value: JsonValue) -> JsonValue:
         """Return the value as the schema has it: validated, and with declared defaults for absent members.
@@ -101,6 +114,25 @@ class Schema:
     def item(self, pointer: str, index: int) -> ItemSchema:
         """Return the schema of the item at `index` of the list at a place."""
         return self._items.at(pointer, index)
+
+    def faults(self, pointer: str, value: JsonValue, *, is_item: bool) -> list[dict[str, str]]:
+        """Return why no later token can make a closed part valid, with paths from the root; else nothing.
+
+        The part is an item of an outermost list, or a member of the root.
+        """
+        return self._refusals.errors(pointer, value, is_item=is_item)
+
+    def spoiling(self, pointer: str, value: JsonValue, *, is_item: bool) -> list[dict[str, str]]:
+        """Return the same where the policy of the part is that the whole answer then fails."""
+        return self._refusals.spoiling(pointer, value, is_item=is_item)
+
+    def drops(self, path: str) -> bool:
+        """Tell whether the list at a place asks that invalid items are left out."""
+        return self.shape.has_drops and self._refusals.on_invalid(path) == "drop"
+
+    def checked(self, value: JsonValue, whole: Iterable[Check] = ()) -> list[Checked]:
+        """Run the soft checks on a value that is valid; those of the whole one as well."""
+        return checked(self._annotation, self._validator.instance(self.shape.without_absent(value)), whole)
 
     def many(self) -> "Schema":
         """Return the schema of a bare array of this; a provider is asked for an object with `items`."""
@@ -121,11 +153,21 @@ class Schema:
             _validator=ItemsValidator(self._validator),
             _fills_defaults=self._fills_defaults,
             _items=ItemSchemas(self._root, shape, whole=whole),
+            _refusals=Refusals(self._root, shape, whole=whole),
+            _annotation=None if self._annotation is None else GenericAlias(list, (self._annotation,)),
+            has_checks=self.has_checks,
         )
 
 
 def _made(
-    name: str, root: JsonObject, shape: Shape, validator: Validator, items: ItemSchemas, *, fills_defaults: bool
+    name: str,
+    root: JsonObject,
+    shape: Shape,
+    validator: Validator,
+    items: ItemSchemas,
+    refusals: Refusals,
+    *,
+    fills_defaults: bool,
 ) -> Schema:
     wrapper = None if shape.is_object or shape.may_be_anything else "value"
     asked: JsonObject = {"type": "object", **root} if shape.may_be_anything else root
@@ -143,6 +185,7 @@ def _made(
         _validator=validator,
         _fills_defaults=fills_defaults,
         _items=items,
+        _refusals=refusals,
     )
 
 

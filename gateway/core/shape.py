@@ -37,13 +37,15 @@ _Key: TypeAlias = tuple[object, ...]
 class _Schema:
     """The whole schema: what references resolve against, and the shapes made so far."""
 
-    __slots__ = ("has_policies", "has_redactions", "root", "shapes")
+    __slots__ = ("has_drops", "has_marks", "has_policies", "has_redactions", "root", "shapes")
 
     def __init__(self, root: JsonValue) -> None:
         self.root = root
         text = json.dumps(root)
         self.has_policies = f'"{KEYWORD}"' in text
         self.has_redactions = self.has_policies and '"redact": true' in text
+        self.has_drops = self.has_policies and '"on_invalid": "drop"' in text
+        self.has_marks = self.has_policies and '"on_invalid": "mark"' in text
         self.shapes: dict[_Key, Shape] = {}
 
     def shape(self, candidates: tuple[Candidate, ...], default: list[JsonValue]) -> "Shape":
@@ -137,6 +139,16 @@ class Shape:
     def has_redactions(self) -> bool:
         """Whether any of those policies asks for redaction."""
         return self._schema.has_redactions
+
+    @property
+    def has_drops(self) -> bool:
+        """Whether any of those policies asks that invalid items are left out."""
+        return self._schema.has_drops
+
+    @property
+    def has_marks(self) -> bool:
+        """Whether any of those policies asks that what is invalid is only marked."""
+        return self._schema.has_marks
 
     @property
     def awaited(self) -> frozenset[str]:

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+import msgspec
+
 from gateway.core import messages
 
 __all__ = ["Clocks", "Counts"]
@@ -40,6 +42,8 @@ class _Attempt:
     input_chars: int
     output_chars: int = 0
     counted: tuple[int, int] | None = None
+    is_whole: bool = False
+    is_stopped: bool = False
 
     @property
     def tokens(self) -> tuple[int, int]:
@@ -48,8 +52,13 @@ class _Attempt:
 
 @dataclass(slots=True)
 class Counts:
-    """Tokens of every attempt: a call that failed or was cancelled has been paid for as well."""
+    """Tokens of every attempt: a call that failed or was cancelled has been paid for as well.
 
+    Attributes:
+        max_tokens: that a call may write, where that is known.
+    """
+
+    max_tokens: int | None = None
     _attempts: list[_Attempt] = field(default_factory=list)
 
     @property
@@ -69,14 +78,34 @@ class Counts:
         """Take the provider's own count for this call."""
         self._attempts[-1].counted = (input_tokens, output_tokens)
 
+    def close(self, *, is_whole: bool, is_stopped: bool) -> None:
+        """Take note that this call is over: its answer is whole, or it was stopped early, or neither."""
+        self._attempts[-1].is_whole, self._attempts[-1].is_stopped = is_whole, is_stopped
+
     def usage(self) -> messages.Usage:
         """Return the terminal's `usage`: estimated as soon as one part of it is."""
         tokens = [attempt.tokens for attempt in self._attempts]
         read, written = sum(each[0] for each in tokens), sum(each[1] for each in tokens)
         is_estimated = any(attempt.counted is None for attempt in self._attempts)
         return messages.Usage(
-            input_tokens=read, output_tokens=written, total_tokens=read + written, estimated=is_estimated
+            input_tokens=read,
+            output_tokens=written,
+            total_tokens=read + written,
+            estimated=is_estimated,
+            saved_tokens=self._saved_tokens(),
         )
+
+    def _saved_tokens(self) -> int | msgspec.UnsetType | None:
+        """Estimate what calls that were stopped early would have gone on to write; None where nothing tells.
+
+        Nobody knows how long such an answer would have become: as long as the longest whole answer to the same
+        question, else at most as long as a call may be.
+        """
+        stopped = [attempt.tokens[1] for attempt in self._attempts if attempt.is_stopped]
+        if not stopped:
+            return msgspec.UNSET
+        expected = max((attempt.tokens[1] for attempt in self._attempts if attempt.is_whole), default=self.max_tokens)
+        return None if expected is None else sum(max(0, expected - written) for written in stopped)
 
     def written_tokens(self) -> int:
         """Return the tokens written so far, for a budget.

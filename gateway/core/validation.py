@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import jsonschema_rs
 from pydantic import TypeAdapter, ValidationError
-from pydantic_core import ErrorDetails, to_json
+from pydantic_core import ErrorDetails, SchemaValidator, to_json
 
 from gateway.core.admission import refuse
 from gateway.core.explanation import MAX_ERRORS, VALUE, Compiled, Explanation, error_at
@@ -19,7 +19,7 @@ from gateway.core.pointer import append, join
 from gateway.core.values import JsonObject, JsonValue, came
 from gateway.errors import InvalidOutput
 
-__all__ = ["InlineValidator", "ItemsValidator", "ModelValidator", "Unchecked", "Validator"]
+__all__ = ["InlineValidator", "ItemsValidator", "ModelValidator", "PartValidator", "Unchecked", "Validator", "refusal"]
 
 _SCHEMA_URI = "urn:schema"
 _PATTERN_BYTES = 262_144  # of one compiled pattern: a class of letters may repeat some hundred times
@@ -30,6 +30,10 @@ class Validator(Protocol):
 
     def validate(self, value: JsonValue) -> JsonValue:
         """Return the value as the schema has it; InvalidOutput where it does not fit."""
+        ...
+
+    def instance(self, value: JsonValue) -> Any:
+        """Return what a valid value is to the application: an instance of its model."""
         ...
 
 
@@ -45,12 +49,35 @@ class ModelValidator:
         try:
             validated = self._adapter.validate_json(to_json(value))
         except ValidationError as fault:
-            details = fault.errors(include_url=False, include_context=False)
-            _refuse([_model_error(detail, value) for detail in details[:MAX_ERRORS]], len(details))
+            _refuse_by_model(fault, value)
         dumped = cast("JsonValue", self._adapter.dump_python(validated, mode="json", by_alias=True, warnings=False))
         for path in _non_finite(dumped, ""):
             _refuse([error_at(path, "expected a finite number, got NaN or an infinity")])
         return dumped
+
+    def instance(self, value: JsonValue) -> Any:
+        """Return the instance of the model."""
+        return self._adapter.validate_json(to_json(value))
+
+
+class PartValidator:
+    """Judges a part of a model's value by pydantic; what it is made into is left to the model's own validation."""
+
+    def __init__(self, compiled: SchemaValidator) -> None:
+        """Keep the validator of the part."""
+        self._compiled = compiled
+
+    def validate(self, value: JsonValue) -> JsonValue:
+        """Return the value itself."""
+        try:
+            self._compiled.validate_json(to_json(value))
+        except ValidationError as fault:
+            _refuse_by_model(fault, value)
+        return value
+
+    def instance(self, value: JsonValue) -> Any:
+        """Return the value itself."""
+        return value
 
 
 class InlineValidator:
@@ -76,11 +103,19 @@ class InlineValidator:
             _refuse(Explanation(self._schema, _Parts(self._schema)).errors(value))
         return value
 
+    def instance(self, value: JsonValue) -> Any:
+        """Return the value itself."""
+        return value
+
 
 class Unchecked:
     """Lets every value pass: for a place about which nothing is known."""
 
     def validate(self, value: JsonValue) -> JsonValue:
+        """Return the value itself."""
+        return value
+
+    def instance(self, value: JsonValue) -> Any:
         """Return the value itself."""
         return value
 
@@ -113,6 +148,10 @@ class ItemsValidator:
         if errors:
             _refuse(errors[:MAX_ERRORS])
         return validated
+
+    def instance(self, value: JsonValue) -> Any:
+        """Return the instances of the items."""
+        return [self.item.instance(item) for item in value] if isinstance(value, list) else value
 
 
 class _Parts:
@@ -149,12 +188,21 @@ def _refuse_to_fetch(uri: str) -> NoReturn:
     raise LookupError(f"{came(uri)} is outside the schema, and nothing is fetched")
 
 
-def _refuse(errors: list[dict[str, str]], count: int | None = None) -> NoReturn:
-    """Raise InvalidOutput; `count` errors in all, where more are known than are reported."""
+def refusal(errors: list[dict[str, str]], count: int | None = None) -> InvalidOutput:
+    """Return the error of a value with these errors; `count` in all, where more are known than are reported."""
     first, more = errors[0], (count or len(errors)) - 1
     message = f"the value at {first['path'] or 'its root'}: {first['message']}"
     at_least = "at least " if count is None and len(errors) >= MAX_ERRORS else ""
-    raise InvalidOutput(f"{message} (and {at_least}{more} more)" if more else message, errors=tuple(errors)) from None
+    return InvalidOutput(f"{message} (and {at_least}{more} more)" if more else message, errors=tuple(errors))
+
+
+def _refuse(errors: list[dict[str, str]], count: int | None = None) -> NoReturn:
+    raise refusal(errors, count) from None
+
+
+def _refuse_by_model(fault: ValidationError, value: JsonValue) -> NoReturn:
+    details = fault.errors(include_url=False, include_context=False)
+    _refuse([_model_error(detail, value) for detail in details[:MAX_ERRORS]], len(details))
 
 
 def _compiler_words(fault: jsonschema_rs.ValidationError) -> str:

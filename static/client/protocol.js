@@ -108,7 +108,8 @@ export const ENCODINGS = Object.freeze(["snapshot", "patch", "append"]);
  * @typedef {{type: "reset", id: string, epoch: string, attempt: number, reason: string,
  *   errors?: FieldError[]}} Reset
  *
- * @typedef {{input_tokens: number, output_tokens: number, total_tokens: number, estimated: boolean}} Usage
+ * @typedef {{input_tokens: number, output_tokens: number, total_tokens: number, estimated: boolean,
+ *   saved_tokens?: number | null}} Usage
  * @typedef {{queued_ms: number, first_delta_ms: number | null, total_ms: number}} Timing
  * @typedef {object} Ending
  * @property {string} id
@@ -119,10 +120,12 @@ export const ENCODINGS = Object.freeze(["snapshot", "patch", "append"]);
  * @property {Timing} [timing]
  * @property {string} [digest]
  * @property {{kind: string, offset: number}[]} [repairs]
+ * @property {{path: string, errors: FieldError[]}[]} [dropped] items that were left out
  *
  * @typedef {{code: string, message: string, retryable: boolean, phase?: string,
  *   errors?: FieldError[], param?: string}} Failure
- * @typedef {{type: "completed"} & Ending} Completed
+ * @typedef {{path: string, name: string, passed: boolean, message?: string}} CheckReport
+ * @typedef {{type: "completed", checks?: CheckReport[]} & Ending} Completed
  * @typedef {{type: "incomplete", reason: string, open: string[]} & Ending} Incomplete
  * @typedef {{type: "failed", error: Failure} & Ending} Failed
  * @typedef {{type: "cancelled"} & Ending} Cancelled

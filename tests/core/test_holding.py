@@ -204,7 +204,14 @@ def test_policies_inside_what_is_held() -> None:
 
 
 @pytest.mark.parametrize(
-    ("policy", "place"), [(True, "/x-stream"), ({"holds": True}, "/x-stream"), ({"hold": 1}, "/x-stream/hold")]
+    ("policy", "place"),
+    [
+        (True, "/x-stream"),
+        ({"holds": True}, "/x-stream"),
+        ({"hold": 1}, "/x-stream/hold"),
+        ({"on_invalid": True}, "/x-stream/on_invalid"),
+        ({"on_invalid": ["drop"]}, "/x-stream/on_invalid"),
+    ],
 )
 def test_a_policy_that_is_none(policy: Any, place: str) -> None:
     """It is refused by its place, with what was expected."""

@@ -17,7 +17,7 @@ from tests.core.oracles import canonical, counted, loaded
 from tests.core.strategies import cut_texts, rendered, turns
 
 LIMITS = Limits()
-JUDGING = ("gateway.core.validation", "gateway.core.item_schema", "gateway.core.items.Items._verdict", "pydantic")
+JUDGING = ("gateway.core.item_schema", "gateway.core.items.Items._verdict", "pydantic.type_adapter")
 ANYTHING = Schema.from_json({}, limits=LIMITS)
 
 
@@ -314,3 +314,15 @@ def test_a_list_that_validation_took_away_has_no_items_any_more() -> None:
     extraction.drop_history()
     extraction.recall_items()
     assert [(item["key"], item["value"]) for item in all_shown(extraction)] == [("/kept/0", 3)]
+
+
+def test_an_item_is_counted_once_however_long_a_held_word_takes() -> None:
+    """A step in which nothing is shown closes nothing."""
+    schema = Schema.from_json({"type": "array", "items": {"enum": ["alpha", "beta"]}}, limits=Limits())
+    extraction = Extraction(schema, epoch="e", limits=Limits(), created_s=0)
+    extraction.start(0)
+    closed = []
+    for piece in ('{"value":["alpha"', ',"b', "e", "t", "a", '"', "]}"):
+        extraction.feed(piece, 0)
+        closed.append(extraction.items.closed)
+    assert closed == [1, 1, 1, 1, 1, 2, 2]

@@ -1,5 +1,6 @@
 """What an extraction cost: tokens of all attempts, counted or estimated."""
 
+import msgspec
 import pytest
 
 from gateway.core.tally import Clocks, Counts
@@ -50,3 +51,25 @@ def test_times_are_of_all_attempts() -> None:
     assert (timing.queued_ms, timing.first_delta_ms, timing.total_ms) == (1_000, 500, 8_000)
     queued = Clocks(5).timing(6)
     assert (queued.queued_ms, queued.first_delta_ms, queued.total_ms) == (1_000, None, 1_000)
+
+
+@pytest.mark.parametrize(
+    ("attempts", "max_tokens", "saved"),
+    [
+        ("whole", 100, msgspec.UNSET),
+        ("stopped", None, None),
+        ("stopped", 100, 98),
+        ("stopped", 1, 0),
+        ("stopped whole", 100, 8),
+        ("whole stopped stopped", None, 16),
+        ("cut stopped", None, None),
+    ],
+)
+def test_tokens_that_were_saved(attempts: str, max_tokens: int | None, saved: object) -> None:
+    """Compared with the longest whole answer, else with what a call may write; a call that was cut says nothing."""
+    counts = Counts(max_tokens)
+    for kind in attempts.split():
+        counts.begin(0)
+        counts.written(8 if kind == "stopped" else 40)
+        counts.close(is_whole=kind == "whole", is_stopped=kind == "stopped")
+    assert counts.usage().saved_tokens == saved

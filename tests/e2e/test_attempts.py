@@ -247,3 +247,33 @@ async def test_a_watch_that_missed_two_resets_hears_of_one(gateway: Served, fake
         await client.finish(quick, late)
     assert [frame for frame in late.plain_frames() if frame["type"] == "reset"] == [reset(3)]
     assert (late.value, (late.terminal or {})["attempts"]) == ({"name": "Ann", "age": 42}, 3)
+
+
+async def test_an_invalid_item_closes_the_upstream_request(gateway: Served, fake: FakeOpenAI) -> None:
+    """There and then, with the rest unsent; the watch is shown why, and the second answer."""
+    schema = {"type": "object", "properties": {"lines": {"type": "array", "items": {"type": "integer"}}}}
+    fake.reply(Reply(['{"lines": [1, ', '"two", ', "3]}"], gates={2: asyncio.Event()}), Reply(['{"lines": [1, 2]}']))
+    async with connected(gateway.url) as client:
+        watch = await client.extract("a", **asked(schema=schema))
+        await client.finish(watch)
+    await fake.calls[0].disconnected.wait()
+    error = {"path": "/lines/1", "message": 'the value is not of type "integer"; got "two"'}
+    resets = [frame for frame in watch.plain_frames() if frame["type"] == "reset"]
+    assert resets == [{"type": "reset", "attempt": 2, "reason": "invalid_output", "errors": [error]}]
+    assert (watch.frames[-1]["type"], watch.frames[-1]["attempts"], fake.calls[0].sent_pieces) == ("completed", 2, 2)
+
+
+@pytest.mark.parametrize("encoding", ["snapshot", "patch", "append"])
+async def test_an_invalid_item_is_left_out(gateway: Served, fake: FakeOpenAI, encoding: str) -> None:
+    """No update ever holds it, the value is what is left, and the terminal says what is not."""
+    lines = {"type": "array", "items": {"type": "integer"}, "x-stream": {"on_invalid": "drop"}}
+    fake.reply(Reply(['{"lines": [1, ', '"two", ', "3", ", 4]}"]))
+    async with connected(gateway.url) as client:
+        watch = await client.extract(
+            "a", **asked(schema={"type": "object", "properties": {"lines": lines}}, encoding=encoding)
+        )
+        await client.finish(watch)
+    error = {"path": "/lines/1", "message": 'the value is not of type "integer"; got "two"'}
+    assert watch.frames[-1]["dropped"] == [{"path": "/lines/1", "errors": [error]}]
+    assert (watch.frames[-1]["type"], watch.value) == ("completed", {"lines": [1, 3, 4]})
+    assert "two" not in str(watch.frames[:-1])
