@@ -120,7 +120,7 @@ class Gateway:
             name: how clients ask for it; the model's name in lower case where it is not given.
             instructions: the system message.
             model: the provider's model; None for the server's default.
-            mode: `tools`, `json_schema` or `json`.
+            mode: how the model is asked: `tools`, `functions`, `json_schema`, `json`, `md_json` or `responses`.
             description: one line for people; the first line of the model's docstring where it is not given.
             example: an input to try it with; the demo page offers it.
             retries: how often the model is asked again after an answer that is not valid, 0 to 10, where the client
@@ -269,7 +269,7 @@ class Gateway:
             input: the text, or chat messages, verbatim.
             instructions: the system message.
             model: the provider's model.
-            mode: `tools`, `json_schema` or `json`.
+            mode: how the model is asked: `tools`, `functions`, `json_schema`, `json`, `md_json` or `responses`.
             params: `temperature`, `top_p`, `max_tokens`, `seed`, `stop`.
             retries: how often the model is asked again after an answer that is not valid; the partial behind it begins
                 anew, with the next `attempt`.

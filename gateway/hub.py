@@ -7,7 +7,7 @@ the same interval share one timer, so that they ask for the same update and it i
 import asyncio
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import msgspec
 
@@ -163,6 +163,14 @@ class Listener(Protocol):
         ...
 
 
+class _Told(NamedTuple):
+    """Who is told when some parts have grown, and what these are."""
+
+    paces: list["_Pace"]
+    has_items: bool
+    has_value: bool
+
+
 class _Pace:
     """The listeners of one run that share an interval and hear of the same parts."""
 
@@ -227,6 +235,7 @@ class Audience:
         self._cancel_after_s = cancel_after_s
         self._cancelling: asyncio.TimerHandle | None = None
         self._paces: dict[tuple[int, Shown], _Pace] = {}
+        self._told_of: dict[Shown, _Told] = {}  # worked out once: Flag's operators cost 0.4 µs each
         self._judging = Judging(run.extraction)
 
     def attach(self, watch: Watch, *, deduplicated: bool) -> None:
@@ -263,11 +272,15 @@ class Audience:
 
     def grown(self, parts: Shown) -> None:
         """Tell everyone who sees one of these parts, each at its pace; of items, once they are judged."""
-        for pace in self._paces_of(parts & ~Shown.ITEMS):
+        told = self._told_of.get(parts)
+        if told is None:
+            paces = self._paces_of(parts & ~Shown.ITEMS)
+            told = self._told_of[parts] = _Told(paces, bool(parts & Shown.ITEMS), bool(parts & Shown.VALUE))
+        for pace in told.paces:
             pace.grown()
-        if parts & Shown.ITEMS:
+        if told.has_items:
             self._judge()
-        if self._reporter is not None and parts & Shown.VALUE:
+        if told.has_value and self._reporter is not None:
             self._reporter.grown()
 
     def retrying(self, error: GatewayError) -> None:
@@ -323,6 +336,7 @@ class Audience:
         pace = self._paces.get(key)
         if pace is None:
             pace = self._paces[key] = _Pace(listener.interval_ms / 1000)
+            self._told_of.clear()
         pace.listeners.add(listener)
         self._judge()
 
@@ -334,6 +348,7 @@ class Audience:
             if not pace.listeners:
                 pace.stop()
                 del self._paces[key]
+                self._told_of.clear()
 
     def _paces_of(self, parts: Shown) -> list[_Pace]:
         return [pace for (_, shows), pace in self._paces.items() if shows & parts]

@@ -104,8 +104,13 @@ def _check_output(path: Path, *, may_replace: bool) -> None:
 
 def _job(parsed: argparse.Namespace, settings: Settings, limits: Limits) -> Job:
     text = text_of(parsed.input)
+    extractor = _extractor(parsed.schema, limits)
+    if extractor.redact is not None or extractor.schema.shape.has_redactions:
+        raise UsageError(
+            "--schema: expected one that redacts nothing; a recording is the model's answer, with what is to be hidden"
+        )
     registry = Registry()
-    registry.add(_extractor(parsed.schema, limits))
+    registry.add(extractor)
     jobs = Jobs(registry, limits=limits, model=settings.model, has_inline_schemas=False)
     return jobs.job(Extract(id=_NAME, extractor=_NAME, input=text, mode=parsed.mode))
 

@@ -7,10 +7,12 @@ deadline to now, so that the upstream request closes at once.
 
 import asyncio
 import logging
+import traceback
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
+from itertools import product
 from typing import Protocol, assert_never
 
 from gateway.core.extraction import Ending, Extraction, State
@@ -83,13 +85,21 @@ def take(extraction: Extraction, delta: Delta, now_s: float) -> Shown:
     return Shown(0)
 
 
+_GROWN = {
+    (value, progress, items): Shown.TEXT
+    | (Shown.VALUE if value else Shown(0))
+    | (Shown.PROGRESS if progress else Shown(0))
+    | (Shown.ITEMS if items else Shown(0))
+    for value, progress, items in product((False, True), repeat=3)
+}
+"""What has grown with a text: the value, which places are complete, the items. Flag's operators cost 0.4 µs each."""
+
+
 def _take_text(extraction: Extraction, text: str, now_s: float) -> Shown:
-    closed = extraction.items.closed
-    rev = extraction.document.rev
-    parts = Shown.TEXT | Shown.VALUE if extraction.feed(text, now_s) else Shown.TEXT
-    if extraction.document.rev > rev:
-        parts |= Shown.PROGRESS
-    return parts | Shown.ITEMS if extraction.items.closed > closed else parts
+    items, document = extraction.items, extraction.document
+    closed, rev = items.closed, document.rev
+    has_value = extraction.feed(text, now_s)
+    return _GROWN[has_value, document.rev > rev, items.closed > closed]
 
 
 class Run:
@@ -204,12 +214,20 @@ class Run:
             if (task := asyncio.current_task()) is not None and task.cancelling():
                 raise  # this process ends
             return Internal("the provider's stream was cancelled from elsewhere")
-        except Exception:  # noqa: BLE001 - a fault of ours ends one extraction, never the server
-            _log.exception("extraction %s failed", self.id)
+        except Exception as error:  # noqa: BLE001 - a fault of ours ends one extraction, never the server
+            self._complain("failed", error)
             return Internal("an internal error ended the extraction")
         finally:
             self._deadline = None
         return None
+
+    def _complain(self, what: str, error: Exception) -> None:
+        """Log a fault with its traceback; its message only where nothing is redacted, since it may quote the answer."""
+        if self.extraction.is_redacted:
+            frames = "".join(traceback.format_tb(error.__traceback__)).rstrip()
+            _log.error("extraction %s %s: %s (message redacted)\n%s", self.id, what, type(error).__name__, frames)
+        else:
+            _log.error("extraction %s %s", self.id, what, exc_info=error)
 
     async def _stream(self, provider: Provider, audience: Audience) -> None:
         """Read one answer: to its end, or until it has cost what it may."""
@@ -250,8 +268,8 @@ class Run:
         """Return what an outcome leads to; a whole answer is judged."""
         try:
             return await self._judged(outcome)
-        except Exception:  # noqa: BLE001 - a fault of ours ends one extraction, never the server
-            _log.exception("extraction %s: judging the answer failed", self.id)
+        except Exception as error:  # noqa: BLE001 - a fault of ours ends one extraction, never the server
+            self._complain("could not be judged", error)
             return self.extraction.ending(State.FAILED, Internal("the answer could not be judged"))
 
     async def _judged(self, outcome: GatewayError | State) -> Ending:

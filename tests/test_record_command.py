@@ -117,6 +117,16 @@ def test_a_file_that_is_there_is_kept(capsys: pytest.CaptureFixture[str]) -> Non
     assert Recording.from_json(Path("out.json").read_bytes()).input == "some text"
 
 
+def test_what_is_to_be_hidden_is_not_recorded(capsys: pytest.CaptureFixture[str]) -> None:
+    """A recording is the model's answer as it came."""
+    hidden = {"type": "object", "properties": {"a": {"type": "string", "x-stream": {"redact": True}}}}
+    Path("hidden.json").write_text(json.dumps(hidden))
+    play('{"a": "x"}', STOP)
+    assert record(schema="hidden.json") == 2
+    assert "--schema: expected one that redacts nothing" in capsys.readouterr().err
+    assert not is_written(Path())
+
+
 @pytest.mark.parametrize(
     ("arguments", "status", "words"),
     [

@@ -24,7 +24,7 @@ from gateway.core.operations import APPEND, Operation, difference
 from gateway.core.parser import ParseError, Parser, Repair
 from gateway.core.pointer import JsonValue, resolve
 from gateway.core.reask import Answer, ChatMessage, errors_of, follow_up
-from gateway.core.redaction import Redaction, Transform, redacted
+from gateway.core.redaction import Redaction, Transform
 from gateway.core.replica import digest
 from gateway.core.reports import check_reports, dropped_report, failure_report, repair_report
 from gateway.core.rewriting import MAX_CHARS, reread, rewritten
@@ -287,7 +287,7 @@ class Extraction:
         self._count_written()
         self._keep_new()
         going_on = follow_up(self._answer.quoted(), error)
-        self.faults = errors_of(redacted(error) if self._redaction.is_needed else error)
+        self.faults = errors_of(self._told(error))
         self._past_epochs.add(self.document.epoch)
         self._begin(epoch)
         self._input_chars += sum(len(message["content"]) for message in going_on)
@@ -411,7 +411,15 @@ class Extraction:
 
     def shown(self, error: GatewayError) -> GatewayError:
         """Return an error as it may be told: that of an answer quotes the answer, which may not be shown."""
-        return redacted(error) if self._redaction.is_needed and isinstance(error, InvalidOutput) else error
+        return self._told(error) if isinstance(error, InvalidOutput) else error
+
+    def _told(self, error: InvalidOutput) -> InvalidOutput:
+        return self._redaction.shown(self._schema.shape, error) if self._redaction.is_needed else error
+
+    @property
+    def is_redacted(self) -> bool:
+        """Whether anything of the answer may not be shown."""
+        return self._redaction.is_needed
 
     @property
     def _is_cut_in_fence(self) -> bool:
@@ -424,6 +432,7 @@ class Extraction:
     def _close_open(self) -> GatewayError | State:
         if not self.written_chars:
             return InvalidOutput("expected JSON, got an empty answer")
+        self._growth.cut()
         try:
             self._publish(self._parser.finish(close=True))
         except LimitExceeded as error:
@@ -471,9 +480,12 @@ class Extraction:
         return value[wrapper]
 
     def _written_at(self, pointer: str) -> JsonValue:
-        """Return what the model wrote at a place of the value, live."""
+        """Return what the model wrote at a place of the value, live; None where a duplicate key has replaced it."""
         prefix = f"/{self._schema.wrapper}" if self._growth.is_wrapped else ""
-        return resolve(self._parser.value, prefix + pointer)
+        try:
+            return resolve(self._parser.value, prefix + pointer)
+        except LookupError:
+            return None
 
     def _open_pointers(self) -> list[str]:
         prefix = f"/{self._schema.wrapper}" if self._growth.is_wrapped else ""

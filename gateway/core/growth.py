@@ -16,6 +16,7 @@ from gateway.core.operations import ADD, APPEND, BEGIN, CLOSE, FILL, REPLACE, Ki
 from gateway.core.pointer import unescape
 from gateway.core.redaction import Redaction
 from gateway.core.schema import ANY, Shape
+from gateway.core.screening import Screen
 from gateway.core.sieve import Sieve
 
 __all__ = ["Growth"]
@@ -47,8 +48,10 @@ class Growth:
         self._open: dict[str, Open] = {}
         self._hold: Hold | None = None
         self._redacts = self._redaction.is_needed
+        self._screen = Screen(shape, self._redaction) if self._redacts else None
         self._has_policies = shape.has_policies or self._redacts
         self._has_waiting = False  # or has had
+        self._cut: str | None = None  # the string that the end of the text cut
 
     @property
     def is_wrapped(self) -> bool:
@@ -61,13 +64,20 @@ class Growth:
             return operations  # as of most deltas
         return self._shaped(operations)
 
+    def cut(self) -> None:
+        """The text has ended, and what is open will be closed for it: a string that is held is never shown then."""
+        last = None if self._hold is None else self._hold.operations[-1]
+        if last is not None and isinstance(last.value, str) and last.kind in (ADD, APPEND):
+            self._cut = last.pointer
+
     @property
     def _is_bare(self) -> bool:
         """Whether every operation stands where the parser says."""
-        return self._prefix is None and self._sieve is None
+        return self._prefix is None and self._sieve is None and self._screen is None
 
     def _shaped(self, operations: Iterable[Operation]) -> Iterator[Operation]:
         operations = operations if self._prefix is None else self._unwrapped(operations)
+        operations = operations if self._screen is None else self._screen.passed(operations)
         for operation in operations if self._sieve is None else self._sieve.sifted(operations):
             shown = self._plainly(operation)
             if shown is None:
@@ -147,9 +157,8 @@ class Growth:
     def _replaced(self, operation: Operation) -> Operation:
         """Return a duplicate key's value as it is shown."""
         container, token = self._place(operation.pointer)
-        shape = self._shape_of(container, token)
-        is_covered = self._is_covered(container, token, shape)
-        value = self._redaction.value(shape, operation.pointer, operation.value, inherited=is_covered)
+        shape = self._shape if container is None or token is None else container.declared_child(token)
+        value = self._redaction.value(shape, operation.pointer, operation.value)
         return Operation(REPLACE, operation.pointer, value)
 
     def _waiting_in(self, operation: Operation) -> Open | None:
@@ -212,6 +221,8 @@ class Growth:
         if hold.owner is not None:
             hold.owner.waiting += hold.operations
             return
+        if hold.pointer == self._cut:
+            return
         first, *rest = hold.operations
         container, token = self._place(hold.pointer)
         if isinstance(first.value, str) and not first.opened:
@@ -223,7 +234,7 @@ class Growth:
 
     def _is_covered(self, container: Open | None, token: str | None, shape: Shape) -> bool:
         if container is None or token is None:
-            return self._redaction.covers(shape, inherited=False)
+            return self._redaction.covers(shape)
         return container.covers(token, self._redaction)
 
     def _is_held(self, operation: Operation, container: Open | None, token: str | None, shape: Shape) -> bool:
@@ -250,8 +261,8 @@ class Growth:
         value = operation.value
         is_covered = self._redacts and self._is_covered(container, token, shape)
         if operation.opened:
-            value = shape.opened(isinstance(value, list))
-            self._open[operation.pointer] = Open(shape, value, choice=choice or shape, is_covered=is_covered)
+            value = shape.opened(isinstance(value, list)) if not is_covered else ([] if isinstance(value, list) else {})
+            self._open[operation.pointer] = Open(shape, value, choice=choice or shape)
         elif is_covered:
             value = self._redaction.leaf(operation.pointer, value)
         kind = _kind(container, token)

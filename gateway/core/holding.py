@@ -18,19 +18,17 @@ class Open:
     Attributes:
         shape: of it; narrowed by what its members tell where it may be one of several.
         choice: its shape as it was declared.
-        is_covered: what is in it is redacted.
         is_settled: nothing more will tell which one it is.
         placeholders: the members that are still placeholders; None for a list.
         waiting: operations of members that only some variants have.
     """
 
-    __slots__ = ("choice", "is_covered", "is_settled", "placeholders", "shape", "waiting")
+    __slots__ = ("choice", "is_settled", "placeholders", "shape", "waiting")
 
-    def __init__(self, shape: Shape, opened: JsonValue, *, choice: Shape, is_covered: bool) -> None:
+    def __init__(self, shape: Shape, opened: JsonValue, *, choice: Shape) -> None:
         """Open it, with what its skeleton shows."""
         self.shape = shape
         self.choice = choice
-        self.is_covered = is_covered
         self.is_settled = False
         self.placeholders = set(opened) if isinstance(opened, dict) else None
         self.waiting: list[Operation] = []
@@ -41,8 +39,11 @@ class Open:
 
     def covers(self, token: str, redaction: Redaction) -> bool:
         """Tell whether a child is redacted: also where it is another variant's, which may have it in error."""
-        shapes = {self._child(shape, token) for shape in (self.shape, self.choice)}
-        return any(redaction.covers(shape, inherited=self.is_covered) for shape in shapes)
+        return any(redaction.covers(self._child(shape, token)) for shape in (self.shape, self.choice))
+
+    def declared_child(self, token: str) -> Shape:
+        """Return the shape of a member or item, whichever variant this is."""
+        return self._child(self.choice, token)
 
     def _child(self, shape: Shape, token: str) -> Shape:
         return shape.item(int(token)) if self.placeholders is None else shape.member(unescape(token))

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable
 import msgspec
 
 from gateway.core.operations import APPEND, CLOSE, Operation
-from gateway.core.pointer import JsonValue, append, resolve, split
+from gateway.core.pointer import JsonValue, append, resolve
 from gateway.core.redaction import UNQUOTED, Redaction
 from gateway.core.schema import Schema
 from gateway.core.sieve import Dropped
@@ -145,6 +145,8 @@ class Items:
         elif pointer.rfind("/") == len(self._list) and operation.ends_value:  # an item's, and not below it
             self._note_dropped(rev, written)
             run = self._run or self._begun(self._list, written)
+            if len(run.revs) == len(run.values):
+                return  # a duplicate key has replaced the list in the same step, and is told of instead
             self.parts.append((f"{self._list}/{len(run.revs)}", True))
             run.revs.append(rev)
             self.closed += 1
@@ -202,12 +204,8 @@ class Items:
         redaction = self._redaction
         if redaction is None or not redaction.is_needed or self._schema is None:
             return item
-        shape = self._schema.shape
-        is_covered = redaction.covers(shape, inherited=False)
-        for token in split(run.path):
-            shape = shape.member(token)
-            is_covered = redaction.covers(shape, inherited=is_covered)
-        return redaction.value(shape.item(index), append(run.path, index), item, inherited=is_covered)
+        shape = redaction.at(self._schema.shape, run.path)
+        return redaction.value(shape.item(index), append(run.path, index), item)
 
     def _told(self, errors: list[dict[str, str]]) -> list[dict[str, str]]:
         """Return errors as they may be told: a message quotes what came."""

@@ -1,18 +1,20 @@
 """What may not be shown is replaced before anyone sees it (PROTOCOL.md §4, `x-stream`, `redact`).
 
 1. A leaf that is covered is held until it is complete, then shown as the transform has it: no part of it earlier.
-2. Covered are the leaves at and below a place whose policy asks for it; with a transform and no such place, all.
+2. Covered are the places whose policy asks for it; a container there is shown empty, since its keys may tell as well.
+   Where there are such places, a member that the schema does not know is not shown at all: a model may have misplaced
+   what is to be hidden. With a transform and no such place, every leaf is covered.
 3. A transform that fails leaks nothing: its leaf is shown as the mask.
 """
 
 from collections.abc import Callable
 from typing import TypeAlias
 
-from gateway.core.pointer import JsonValue, append
+from gateway.core.pointer import JsonValue, append, split
 from gateway.core.shape import Shape
 from gateway.errors import InvalidOutput
 
-__all__ = ["MASK", "UNQUOTED", "Redaction", "Transform", "redacted"]
+__all__ = ["MASK", "UNQUOTED", "Redaction", "Transform"]
 
 Transform: TypeAlias = Callable[[str, JsonValue], JsonValue]
 """Given a leaf's pointer and its complete value, returns what is shown instead."""
@@ -42,9 +44,17 @@ class Redaction:
         self._covers_all = transform is not None and not shape.has_redactions
         self._transform = _mask if transform is None else transform
 
-    def covers(self, shape: Shape, *, inherited: bool) -> bool:
-        """Tell whether a place is covered; `inherited` where the container it stands in is."""
-        return inherited or self._covers_all or shape.policy.redact
+    def covers(self, shape: Shape) -> bool:
+        """Tell whether a place is covered."""
+        return self._covers_all or shape.policy.redact
+
+    def empties(self, shape: Shape) -> bool:
+        """Tell whether a container at a place is shown empty."""
+        return shape.policy.redact
+
+    def hides(self, shape: Shape, key: str) -> bool:
+        """Tell whether a member of an object at a place is not shown at all."""
+        return self.is_needed and not self._covers_all and not shape.admits(key)
 
     def leaf(self, pointer: str, value: JsonValue) -> JsonValue:
         """Return what a complete leaf is shown as."""
@@ -55,30 +65,51 @@ class Redaction:
         except Exception:  # noqa: BLE001 - an application's fault must not show what was to be hidden
             return _mask(pointer, value)
 
-    def value(self, shape: Shape, pointer: str, value: JsonValue, *, inherited: bool = False) -> JsonValue:
+    def value(self, shape: Shape, pointer: str, value: JsonValue) -> JsonValue:
         """Return a whole value as it is shown; the value itself is not changed."""
         if not self.is_needed:
             return value
-        is_covered = self.covers(shape, inherited=inherited)
         match value:
+            case dict() if self.empties(shape):
+                return {}
+            case list() if self.empties(shape):
+                return []
             case dict():
                 return {
-                    key: self.value(shape.member(key), append(pointer, key), member, inherited=is_covered)
+                    key: self.value(shape.member(key), append(pointer, key), member)
                     for key, member in value.items()
+                    if not self.hides(shape, key)
                 }
             case list():
-                return [
-                    self.value(shape.item(index), append(pointer, index), item, inherited=is_covered)
-                    for index, item in enumerate(value)
-                ]
+                return [self.value(shape.item(at), append(pointer, at), item) for at, item in enumerate(value)]
             case _:
-                return self.leaf(pointer, value) if is_covered else value
+                return self.leaf(pointer, value) if self.covers(shape) else value
 
+    def at(self, shape: Shape, pointer: str) -> Shape:
+        """Return the shape of a place in a value of a shape."""
+        for token in split(pointer):
+            shape = self._below(shape, token)
+        return shape
 
-def redacted(error: InvalidOutput) -> InvalidOutput:
-    """Return an error that names the same places and quotes nothing of what came."""
-    errors = tuple({"path": fault["path"], "message": UNQUOTED} for fault in error.errors)
-    return InvalidOutput("the answer does not fit the schema; what came is redacted", errors=errors)
+    def shown(self, shape: Shape, error: InvalidOutput) -> InvalidOutput:
+        """Return an error that quotes nothing of what came, and names no key that is not shown."""
+        places = dict.fromkeys(self._place(shape, fault["path"]) for fault in error.errors)
+        errors = tuple({"path": place, "message": UNQUOTED} for place in places)
+        return InvalidOutput("the answer does not fit the schema; what came is redacted", errors=errors)
+
+    def _place(self, shape: Shape, path: str) -> str:
+        """Return a path as far as it is shown."""
+        place = ""
+        for token in split(path):
+            is_item = token.isdecimal() and shape.may_be_array
+            if self.empties(shape) or (not is_item and self.hides(shape, token)):
+                break
+            shape, place = self._below(shape, token), append(place, token)
+        return place
+
+    @staticmethod
+    def _below(shape: Shape, token: str) -> Shape:
+        return shape.item(int(token)) if token.isdecimal() and shape.may_be_array else shape.member(token)
 
 
 def _mask(_: str, value: JsonValue) -> JsonValue:

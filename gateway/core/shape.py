@@ -150,6 +150,13 @@ class Shape:
         """Whether any of those policies asks that what is invalid is only marked."""
         return self._schema.has_marks
 
+    def admits(self, key: str) -> bool:
+        """Tell whether an object that is permitted here says anything of a member, or permits any."""
+        return any(
+            not declared_keys(candidate) or key in declared_keys(candidate) or bool(other_schemas(candidate))
+            for candidate in self._objects()
+        )
+
     @property
     def awaited(self) -> frozenset[str]:
         """The members that an object here is held for."""
@@ -197,6 +204,11 @@ class Shape:
     def may_be_anything(self) -> bool:
         """Whether every JSON type is permitted here, without a choice between several."""
         return len(self.candidates) == 1 and types_of(self.candidates) == types_of([ANYTHING])
+
+    @property
+    def may_be_array(self) -> bool:
+        """Whether an array is among what is permitted here."""
+        return bool(self._arrays())
 
     @property
     def may_be_object(self) -> bool:

@@ -535,3 +535,27 @@ def test_a_budget_that_is_used_up() -> None:
     terminal = ended(extraction, [], "budget")
     assert isinstance(terminal, Incomplete)
     assert (terminal.reason, terminal.open, terminal.usage.output_tokens) == ("budget", ["/name", ""], 5)
+
+
+class Choice(BaseModel):
+    """A word of a few, inside and on its own."""
+
+    note: str = ""
+    kind: Literal["new", "newest"] | None = None
+    inner: "Choice | None" = None
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ('{"note": "a", "kind": "ne', {"note": "a", "kind": None, "inner": None}),
+        ('{"inner": {"note": "a", "kind": "newe', {"inner": {"note": "a"}}),
+        ('{"kind": "newest", "note": "a', {"note": "a", "kind": "newest", "inner": None}),
+    ],
+)
+def test_a_word_of_a_few_that_the_end_cut_is_never_shown(text: str, value: dict[str, object]) -> None:
+    """The model stopped inside it: it would be another word, or none."""
+    for pieces in ([text], list(text)):
+        extraction = begun(Schema.from_model(Choice))
+        ended(extraction, pieces, "stop")
+        assert json.loads(json.dumps(extraction.document.plain_value())) == value

@@ -234,6 +234,21 @@ def test_the_lists_of_a_duplicate_key_come_again() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "items"),
+    [
+        ('{"a":{"b":[1]},"a":"x"}', []),
+        ('{"a":{"b":[1,2]},"a":{"b":[3]}}', [("/a/b/0", 3), ("/a/b/0", 3)]),
+        ('{"a":[1],"a":{"0":2}}', []),
+    ],
+)
+def test_a_list_that_is_replaced_within_one_piece(text: str, items: list[tuple[str, Any]]) -> None:
+    """What is not there any more is told by nobody, and ends nothing."""
+    extraction = begun(ANYTHING)
+    extraction.feed(text, 0)
+    assert [(item["key"], item["value"]) for item in all_shown(extraction)] == items
+
+
 def test_what_nobody_asked_for_is_not_validated() -> None:
     """Nor encoded; once somebody asks, each item is, once for a hundred."""
     extraction = begun()

@@ -17,6 +17,7 @@ from gateway.core.pointer import JsonValue
 from gateway.core.redaction import MASK, Redaction, Transform
 from gateway.core.schema import Schema
 from gateway.core.shape import Shape
+from gateway.errors import InvalidOutput
 
 Secret = Annotated[str, Stream(redact=True)]
 
@@ -110,7 +111,7 @@ def test_what_is_shown_instead() -> None:
     assert ann == {
         "name": "Ann",
         "pin": None,
-        "notes": {"a": MASK, "deep": [{"b": MASK, "flag": None}, None]},
+        "notes": {},
         "payment": {"kind": "card", "number": MASK},
         "other": {"account": MASK, "bank": "b"},
     }
@@ -145,3 +146,69 @@ def test_a_validated_value_is_shown_the_same_way(transform: Transform | None) ->
     """What grew and what is shown at once are equal."""
     redaction = Redaction(SHAPE, transform)
     assert redaction.value(SHAPE, "", json.loads(TEXT)) == value_of(TEXT, SHAPE, transform)
+
+
+class Patient(BaseModel):
+    """Whose number may not be shown; the rest may."""
+
+    name: str
+    ssn: Secret
+    addresses: list[dict[str, str]] = []
+
+
+MISPLACED = [
+    '{"name": "Ann", "person": {"ssn": "4929"}, "ssn": "x"}',
+    '{"name": "Ann", "SSN": "4929"}',
+    '{"value": {"name": "Ann", "ssn": "4929"}}',
+    '{"name": "Ann", "ssn": {"4929": [1, "4929", {"a": 4929}]}}',
+    '{"name": "Ann", "ssn": ["4929", 4929, [4929]]}',
+    '{"name": "Ann", "extra": 1, "extra": {"ssn": "4929"}, "extra": "4929"}',
+    '{"name": "Ann", "ssn": 1, "ssn": {"deep": "4929"}}',
+    '{"name": "Ann", "extra": ["4929"], "ssn": "49", "a/b": {"4929": null}}',
+    '{"name": "Ann", "extra": {"a": {"ssn": "4929"}, "a": {"ssn": "4929"}}}',
+]
+
+
+@pytest.mark.parametrize("text", MISPLACED)
+def test_what_a_model_misplaces_is_not_shown_either(text: str) -> None:
+    """Members that the schema does not know, containers where a leaf was asked for, and keys that come twice."""
+    shape = Schema.from_model(Patient).shape
+    for pieces in (list(text), [text]):
+        parser, document = Parser(), Document("e", shape.placeholder())
+        growth = Growth(shape, redaction=Redaction(shape))
+        for piece in pieces:
+            rev = document.rev
+            document.publish(growth.shaped(parser.feed(piece)))
+            for since in (rev, 0, None):
+                assert "4929" not in document.update(View(Encoding.PATCH, progress=True), since).body
+        assert "4929" not in json.dumps(document.plain_value())
+        assert document.plain_value() == Redaction(shape).value(shape, "", json.loads(text))
+
+
+def test_what_is_declared_stays_beside_what_is_hidden() -> None:
+    """Open mappings are shown, and so is what follows something hidden."""
+    shape = Schema.from_model(Patient).shape
+    text = '{"other": {"a": [1]}, "addresses": [{"town": "Ulm"}, {"x": "y"}], "name": "Ann", "ssn": "4929"}'
+    assert value_of(text, shape) == {
+        "addresses": [{"town": "Ulm"}, {"x": "y"}],
+        "name": "Ann",
+        "ssn": MASK,
+    }
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/0/name", "/0/name"),
+        ("/0/payment/number", "/0/payment/number"),
+        ("/0/notes/4929/deep", "/0/notes"),
+        ("/0/4929/a", "/0"),
+        ("", ""),
+    ],
+)
+def test_an_error_names_no_place_that_is_not_shown(path: str, shown: str) -> None:
+    """Its path ends at what is hidden or shown empty, and its message quotes nothing."""
+    error = InvalidOutput("got 4929", errors=({"path": path, "message": "got 4929"},))
+    told = Redaction(SHAPE).shown(SHAPE, error)
+    assert told.errors == ({"path": shown, "message": "does not fit the schema"},)
+    assert "4929" not in told.full_message

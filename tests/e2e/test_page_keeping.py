@@ -112,6 +112,8 @@ async def test_a_run_that_ended_is_there_behind_a_reload(page: Page, between: Be
     await page.click("#start")
     await page.wait_for_selector(lane(2, "completed"))
     await page.click(f"{lane(1, 'completed')} .lane-choose")
+    await expect(page.locator(f"{lane(1, 'completed')} .lane-choose")).to_have_attribute("aria-pressed", "true")
+    await page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
     await expect(page.locator("#facts")).to_contain_text("✓ all equal")
     shown = await what_is_told(page)
     await reload(page)

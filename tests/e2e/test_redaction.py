@@ -5,7 +5,7 @@ import logging
 from typing import Annotated, Any
 
 import pytest
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 from websockets.asyncio.client import connect
 
 from gateway import Stream
@@ -35,6 +35,7 @@ class Payments(BaseModel):
 
 GOOD = json.dumps({"payments": [{"name": "Ann", "card": SECRET}, {"name": "Bo", "card": SECRET}]})
 BAD = json.dumps({"payments": [{"name": "Ann", "card": SECRET * 3}]})
+MISPLACED = json.dumps({"payments": [{"name": "Ann", "payment": {"card": SECRET}, "card": {SECRET: [SECRET]}}]})
 
 
 def pieces(text: str) -> list[Any]:
@@ -57,7 +58,7 @@ async def frames(url: str, **options: Any) -> list[str]:
 
 
 @pytest.mark.parametrize("encoding", ["snapshot", "patch", "append", "items", "text"])
-@pytest.mark.parametrize("text", [GOOD, BAD])
+@pytest.mark.parametrize("text", [GOOD, BAD, MISPLACED])
 async def test_nothing_of_it_leaves_the_gateway(encoding: str, text: str, caplog: pytest.LogCaptureFixture) -> None:
     """Valid or not, asked again or not, with reasoning and progress; the hooks see what everybody sees."""
     caplog.set_level(logging.DEBUG)
@@ -83,6 +84,25 @@ async def test_a_transform_shows_what_it_will() -> None:
         seen = [json.loads(frame) for frame in await frames(running.url, encoding="snapshot")]
     assert [payment["card"] for payment in seen[-2]["value"]["payments"]] == ["…k3c3", "…k3c3"]
     assert (seen[-2]["final"], seen[-1]["type"]) == (True, "completed")
+
+
+async def test_a_fault_of_a_validator_is_logged_without_what_it_says(caplog: pytest.LogCaptureFixture) -> None:
+    """Where it was raised is told, and of which type; its message quotes the value."""
+
+    class Faulty(Payments):
+        @field_validator("payments")
+        @classmethod
+        def fails(cls, payments: list[Payment]) -> list[Payment]:
+            raise RuntimeError(payments[0].card)
+
+    gateway = gateway_with(ScriptedProvider(pieces(GOOD)))
+    gateway.extractor(name="payments")(Faulty)
+    async with served(gateway) as running:
+        seen = await frames(running.url, encoding="patch")
+    assert json.loads(seen[-1])["error"]["code"] == "internal"
+    assert SECRET[:4] not in "".join(seen) + caplog.text
+    assert "RuntimeError (message redacted)" in caplog.text
+    assert "in fails" in caplog.text
 
 
 async def test_in_process_too() -> None:
