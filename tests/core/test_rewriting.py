@@ -23,6 +23,7 @@ OBJECT = {"object"}
         ('{"name":"f","arguments":{"a":1 2}}', [{"name": "f", "arguments": {"a": 1}}, {"a": 1}]),
         ("no json here", []),
         ("[" * 300, []),
+        ('{“```json1}:```', []),  # AssertionError in json_repair
     ],
 )  # fmt: skip
 def test_what_text_may_mean(text: str, values: list[Any]) -> None:
