@@ -106,8 +106,8 @@ class Parser:
         """Say that no more text comes, and return what grew: a number may be complete only now.
 
         Args:
-            close: close what is open as if the model had, and list that in `repairs`; what was cut in the middle
-                of a key, a number or a literal is left out.
+            close: close what is open as if the model had, and list that in `repairs`; a key, a number or a literal
+                that ran to the end of the text may have been cut, and is left out.
 
         Raises:
             ParseError: the text ended too early and `close` was not asked for.
@@ -146,11 +146,12 @@ class Parser:
     def _end_number(self, close: bool) -> None:
         reading = self._reading
         token, reading.token = reading.token, ""
+        if close and reading.frames:
+            return  # there may have been more of it
         number = to_number(token, reading.offset - len(token))
-        if number is None and not (close and reading.frames):
+        if number is None:
             raise ParseError(f"expected a number, got {token[:40]!r}", reading.offset - len(token))
-        if number is not None:
-            reading.set(number)
+        reading.set(number)
 
     def _end_early(self, close: bool) -> None:
         reading, building = self._reading, self._building

@@ -26,6 +26,9 @@ _MAX_REPAIRED_CHARS = 8_192
 32 KB. What models write takes it 20 ms."""
 
 _HALF_QUOTED = re.compile(r"""(?<=[{,\s])(?:"([^"'\\]{1,64})'|'([^"'\\]{1,64})")(?=\s*:)""")
+_CUT_NUMBER = re.compile(r"[\[,:]\s*[-+]?\.?\d[\w.+-]*\Z")
+"""A number that runs to the end of the text: `json_repair` would take it as it stands."""
+
 _ARGUMENTS = ("arguments", "parameters")
 
 _Reader: TypeAlias = Callable[[str, Collection[str] | None], JsonValue]
@@ -89,7 +92,7 @@ def _encoded_twice(text: str, types: Collection[str] | None) -> JsonValue:
 
 
 def _repaired(text: str, _: Collection[str] | None) -> JsonValue:
-    if len(text) > _MAX_REPAIRED_CHARS or _depth(text) > MAX_DEPTH:
+    if len(text) > _MAX_REPAIRED_CHARS or _depth(text) > MAX_DEPTH or _CUT_NUMBER.search(text):
         return None
     try:
         value = json_repair.loads(text)
