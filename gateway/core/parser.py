@@ -72,6 +72,11 @@ class Parser:
         return 0 if self._leniency is None else self._leniency.begin
 
     @property
+    def end(self) -> int:
+        """Code points before what follows the closed root; all of them where nothing does."""
+        return next((repair.offset for repair in self.repairs if repair.kind == "trailing_text"), self.offset)
+
+    @property
     def is_closed(self) -> bool:
         """Whether the root value is complete."""
         return self._reading.state is END
