@@ -10,6 +10,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import chain
 from typing import Any, NamedTuple
 
 from gateway.core import messages
@@ -27,7 +28,7 @@ from gateway.core.reask import Answer, ChatMessage, errors_of, follow_up
 from gateway.core.redaction import Redaction, Transform
 from gateway.core.replica import digest
 from gateway.core.reports import check_reports, dropped_report, failure_report, repair_report
-from gateway.core.rewriting import MAX_CHARS, reread, rewritten
+from gateway.core.rewriting import MAX_CHARS, concluded, later, reread, rewritten
 from gateway.core.schema import ANY, Schema
 from gateway.core.sieve import Dropped, Sieve, sifted
 from gateway.core.tally import Clocks, Counts
@@ -445,15 +446,18 @@ class Extraction:
 
     def _final(self) -> tuple["_Valid", bool]:
         """Return the valid value, and whether the text had to be read once more for it."""
-        text = "".join(self._texts)[self._parser.begin :] if self.is_doubtful else ""
+        parser, types = self._parser, self._types
+        text = "".join(self._texts)[parser.begin :] if self.is_doubtful else ""
+        behind = text[parser.end - parser.begin :]
         try:
-            if (found := self._first_valid(reread(text, self._types, self._parser.ended_in))) is not None:
+            likelier = chain(concluded(behind, types), reread(text, types, parser.ended_in))
+            if (found := self._first_valid(likelier)) is not None:
                 return found, True
             if self._fault is not None:
                 raise self._fault
             return self._valid(self._written()), False
         except InvalidOutput:
-            if (found := self._first_valid(rewritten(text, self._types))) is None:
+            if (found := self._first_valid(chain(later(behind, types), rewritten(text, types)))) is None:
                 raise
             return found, True
 

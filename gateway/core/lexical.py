@@ -120,7 +120,8 @@ class StringReader:
                 return end
             position = end + 1
             if text[end] in self.closers:
-                self.cut()
+                if self._surrogate:
+                    self._add("")
                 self.is_ended = True
                 self.quote = text[end]
                 return position
@@ -139,11 +140,9 @@ class StringReader:
         return text
 
     def cut(self) -> None:
-        """Say that no more text comes: a half escape is dropped, a waiting surrogate was a lone one."""
+        """Say that no more text comes: half an escape is dropped, and half a pair of them."""
         self._escape = ""
-        if self._surrogate:
-            self._surrogate = 0
-            self._read.append(_REPLACEMENT)
+        self._surrogate = 0
 
     def _add(self, text: str) -> None:
         if self._surrogate:

@@ -72,6 +72,11 @@ class Parser:
         return 0 if self._leniency is None else self._leniency.begin
 
     @property
+    def end(self) -> int:
+        """Code points before what follows the closed root; all of them where nothing does."""
+        return next((repair.offset for repair in self.repairs if repair.kind == "trailing_text"), self.offset)
+
+    @property
     def is_closed(self) -> bool:
         """Whether the root value is complete."""
         return self._reading.state is END
@@ -106,8 +111,8 @@ class Parser:
         """Say that no more text comes, and return what grew: a number may be complete only now.
 
         Args:
-            close: close what is open as if the model had, and list that in `repairs`; what was cut in the middle
-                of a key, a number or a literal is left out.
+            close: close what is open as if the model had, and list that in `repairs`; a key, a number or a literal
+                that ran to the end of the text may have been cut, and is left out.
 
         Raises:
             ParseError: the text ended too early and `close` was not asked for.
@@ -146,11 +151,12 @@ class Parser:
     def _end_number(self, close: bool) -> None:
         reading = self._reading
         token, reading.token = reading.token, ""
+        if close and reading.frames:
+            return  # there may have been more of it
         number = to_number(token, reading.offset - len(token))
-        if number is None and not (close and reading.frames):
+        if number is None:
             raise ParseError(f"expected a number, got {token[:40]!r}", reading.offset - len(token))
-        if number is not None:
-            reading.set(number)
+        reading.set(number)
 
     def _end_early(self, close: bool) -> None:
         reading, building = self._reading, self._building

@@ -160,7 +160,7 @@ def word_remedy(place: Place, word: str) -> Remedy:
     if token.end() == len(word) and not place.is_over:
         return WAIT if len(word) < LOOK_CHARS else REFUSE
     text = _uncommented(token[0])
-    if (known := _known_word(text, is_cut=len(text) == len(word))) is not None:
+    if (known := _known_word(place, text, is_cut=len(text) == len(word))) is not None:
         return known
     if place.is_fresh or not place.open:
         return _GIVE_UP
@@ -360,14 +360,14 @@ def _undecided(place: Place, text: str) -> Remedy:
     return WAIT if len(text) < LOOK_CHARS else REFUSE
 
 
-def _known_word(token: str, *, is_cut: bool) -> Remedy | None:
+def _known_word(place: Place, token: str, *, is_cut: bool) -> Remedy | None:
     """Return the remedy for a literal of another language, or a number in another form."""
     word = token.lower()
     if word in _WORDS:
         return Remedy(Step.SET, len(token), "" if token in _LITERALS else "literal", _WORDS[word])
     if word in _NON_FINITE:
         return Remedy(Step.SET, len(token), "non_finite", None)
-    number = None if is_cut and token[-1] in "+-._eExX" else _number(token)
+    number = None if is_cut and (place.open or token[-1] in "+-._eExX") else _number(token)
     if number is not None:
         return Remedy(Step.SET, len(token), "" if is_number(token) else "number", number)
     if is_cut and (any(known.startswith(word) for known in (*_WORDS, *_NON_FINITE)) or _NUMBER.fullmatch(token)):

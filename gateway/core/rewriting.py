@@ -7,6 +7,7 @@ it says is read strictly, so that depth, numbers and surrogates are what they ar
 import json
 import re
 from collections.abc import Callable, Collection, Iterator
+from itertools import islice
 from typing import TypeAlias
 
 import json_repair
@@ -16,7 +17,7 @@ from gateway.core.parser import MAX_DEPTH, ParseError, Parser
 from gateway.core.pointer import JsonValue
 from gateway.errors import OutputTooLarge
 
-__all__ = ["MAX_CHARS", "reread", "rewritten"]
+__all__ = ["MAX_CHARS", "concluded", "later", "reread", "rewritten"]
 
 MAX_CHARS = 65_536
 """Longer text is not to be kept for this."""
@@ -25,7 +26,16 @@ _MAX_REPAIRED_CHARS = 8_192
 """Longer text is not given to `json_repair`: where quotes do not match it is quadratic, 0.6 s for this and 10 s for
 32 KB. What models write takes it 20 ms."""
 
+_MAX_ROOTS = 3
+"""So many values behind the root are looked at."""
+
+_THINKING_END = re.compile(r"</(?:think|thinking|reasoning)>|◁/think▷|<\|end_of_thought\|>", re.IGNORECASE)
+"""Tags whose opening one may stand in the prompt, where the model's text does not tell that it begins with thinking."""
+
 _HALF_QUOTED = re.compile(r"""(?<=[{,\s])(?:"([^"'\\]{1,64})'|'([^"'\\]{1,64})")(?=\s*:)""")
+_CUT = re.compile(r"[\[,:]\s*[\w.+-]+\Z|:\s*\Z")
+"""A number or literal that runs to the end of the text, or a value that never came: `json_repair` makes one of it."""
+
 _ARGUMENTS = ("arguments", "parameters")
 
 _Reader: TypeAlias = Callable[[str, Collection[str] | None], JsonValue]
@@ -49,12 +59,41 @@ def reread(text: str, types: Collection[str] | None, ended_in: State | None) -> 
         yield from _meanings(text, types, _repaired)
 
 
+def concluded(behind: str, types: Collection[str] | None) -> Iterator[JsonValue]:
+    """Yield what stands behind the end of thinking, where what was taken for the root was a part of that.
+
+    Args:
+        behind: what follows the root.
+        types: the JSON types that the value may have.
+    """
+    *_, tag = (None, *_THINKING_END.finditer(behind))
+    if tag is not None:
+        yield from later(behind[tag.end() :], types)
+
+
+def later(behind: str, types: Collection[str] | None) -> Iterator[JsonValue]:
+    """Yield the whole values in what follows the root, in words, fences or on their own: a model may correct itself."""
+    yield from islice(_roots(behind, types), _MAX_ROOTS)
+
+
 def rewritten(text: str, types: Collection[str] | None) -> Iterator[JsonValue]:
     """Yield what text may mean that was not understood, or not valid, the likeliest first."""
     for value in _meanings(text, types, _encoded_twice, _matched, _repaired):
         yield value
         if (inner := _called(value)) is not None:
             yield inner
+
+
+def _roots(text: str, types: Collection[str] | None) -> Iterator[JsonValue]:
+    while text:
+        parser = Parser(lenient=True, types=types)
+        try:
+            parser.feed(text)
+            parser.finish()
+        except (ParseError, OutputTooLarge):
+            return
+        yield parser.value
+        text = text[parser.end :]
 
 
 def _meanings(text: str, types: Collection[str] | None, *readers: _Reader) -> Iterator[JsonValue]:
@@ -89,15 +128,15 @@ def _encoded_twice(text: str, types: Collection[str] | None) -> JsonValue:
 
 
 def _repaired(text: str, _: Collection[str] | None) -> JsonValue:
-    if len(text) > _MAX_REPAIRED_CHARS or _depth(text) > MAX_DEPTH:
+    if len(text) > _MAX_REPAIRED_CHARS or _depth(text) > MAX_DEPTH or _CUT.search(text):
         return None
     try:
         value = json_repair.loads(text)
         strict = Parser()
         strict.feed(json.dumps(value, ensure_ascii=False))
         strict.finish()
-    except (ValueError, RecursionError):
-        return None  # beyond what it can do, or NaN
+    except Exception:  # noqa: BLE001 - it also raises AssertionError and more; NaN, which it may return, is no JSON
+        return None
     return None if strict.value == "" else strict.value
 
 

@@ -81,6 +81,7 @@ def failure(terminal: Terminal) -> str:
 
 
 WHOLE = '{"name":"A","price":2.5,"tags":["x"],"kind":"new"}'
+OTHER = WHOLE.replace("2.5", "9.5")
 
 
 @pytest.mark.parametrize("finish", ["stop", "length", "content_filter", "tool_calls", None])
@@ -212,6 +213,12 @@ def test_text_around_the_answer() -> None:
         (WHOLE.replace('"', "'"), ["quotes"] * 7),
         (json.dumps(WHOLE), ["leading_text", "rewritten"]),
         ('{"name":"A","price":2.5,"tags":["x"],"kind":"new"', ["closed"]),
+        (f'{{"price":9}}\nWith all of it:\n```json\n{WHOLE}\n```\n', ["trailing_text", "rewritten"]),
+        (f"{OTHER}, I think.</think>\n{WHOLE}", ["trailing_text", "rewritten"]),
+        (f"Maybe {OTHER}◁/think▷ Sure: {WHOLE} {OTHER}", ["leading_text", "trailing_text", "rewritten"]),
+        (f"{WHOLE} {OTHER}", ["trailing_text"]),
+        (f'{WHOLE}</think>{{"price":9}}', ["trailing_text"]),
+        (f"{WHOLE}</think>", ["trailing_text"]),
         (WHOLE.replace('"kind":"new"', "\"kind':'new'"), ["closed", "rewritten"]),
         ('{"name":"A" "price":2.5 "tags":["x"] stray "kind":"new"}', ["missing_comma", "missing_comma", "rewritten"]),
     ],
@@ -226,6 +233,13 @@ def test_text_that_is_not_quite_json(text: str, kinds: list[str]) -> None:
         assert [repair["kind"] for repair in terminal.repairs] == kinds
 
 
+def test_text_behind_thinking_that_fails() -> None:
+    """Where neither what was thought nor what follows is valid, it says what is wrong with the first."""
+    terminal = ended(begun(), ['{"price":2.5}</think>{"price":"much"}'], "stop")
+    assert isinstance(terminal, Failed)
+    assert [fault["path"] for fault in terminal.error.errors or []] == ["/name"]
+
+
 def test_what_could_not_be_read_comes_with_the_last_step() -> None:
     """What was visible before the fault stays until then; the rest is one revision, marked as the last."""
     extraction = begun()
@@ -235,6 +249,19 @@ def test_what_could_not_be_read_comes_with_the_last_step() -> None:
     assert isinstance(ended(extraction, [], "stop"), Completed)
     assert (extraction.document.rev, extraction.document.final_rev) == (rev + 1, rev + 1)
     assert extraction.document.value["price"] == 2.5  # type: ignore[index, call-overload]
+
+
+@pytest.mark.parametrize(
+    "text", ['{"a":1,"b":12', '{"a":1,"b":12.', '{"a":1,"b":1e', "{'a':1,'b':12", '{"a":1,"b":nul']
+)
+def test_what_may_be_cut_is_no_value(text: str) -> None:
+    """A member that ran to the end of the text is missing, however the text is read."""
+    schema = Schema.from_json(
+        {"type": "object", "properties": {"b": {"type": ["number", "string", "null"]}}, "required": ["b"]},
+        limits=LIMITS,
+    )
+    terminal = ended(begun(schema), [text], "stop")
+    assert failure(terminal) == "invalid_output"
 
 
 @pytest.mark.parametrize(("finish", "kind"), [("length", Incomplete), ("stop", Failed), (None, Failed)])

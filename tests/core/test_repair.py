@@ -102,7 +102,10 @@ MENDED: dict[str, tuple[str, Any, list[tuple[str, int]]]] = {
     "cut string": ('{"a":"x', {"a": "x"}, [("closed", 7)]),
     "cut literal": ('{"a":1,"b":Fal', {"a": 1}, [("closed", 14)]),
     "cut word": ('["a", New Yo', ["a", "New Yo"], [("unquoted_value", 6), ("closed", 12)]),
+    "cut number": ("{'a':[1,2", {"a": [1]}, [("quotes", 1), ("closed", 9)]),
     "cut hexadecimal number": ("[1,0x", [1], [("closed", 5)]),
+    "hexadecimal number at the end": ("[1,0x1", [1], [("closed", 6)]),
+    "number with a plus at the end": ("[1,+1", [1], [("closed", 5)]),
 }  # fmt: skip
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.core.grammar import ASIDE, KEY_TEXT, TEXT, VALUE, State
-from gateway.core.rewriting import reread, rewritten
+from gateway.core.rewriting import concluded, later, reread, rewritten
 
 OBJECT = {"object"}
 
@@ -19,10 +19,12 @@ OBJECT = {"object"}
         ('{\\"a\\": \\"b\\"}', [{"a": "b"}]),
         ('{"a\': 1, \'b": 2}', [{"a": 1, "b": 2}]),
         ('{"a": "x, "b": 1}', [{"a": "x", "b": 1}]),
+        ('{"a": "x, "b": 1', []),  # it may be 1.5
         ('{"a": 1,000}', [{"a": "1,000"}]),
         ('{"name":"f","arguments":{"a":1 2}}', [{"name": "f", "arguments": {"a": 1}}, {"a": 1}]),
         ("no json here", []),
         ("[" * 300, []),
+        ('{“```json1}:```', []),  # AssertionError in json_repair
     ],
 )  # fmt: skip
 def test_what_text_may_mean(text: str, values: list[Any]) -> None:
@@ -48,8 +50,35 @@ def test_what_was_open_at_the_end(text: str, ended_in: State, value: Any) -> Non
     assert next(reread(text, OBJECT, ended_in), None) == value
 
 
+@pytest.mark.parametrize(
+    ("behind", "values"),
+    [
+        ("", []),
+        ("That is all.", []),
+        (' and {"a": 2} or [3] or {"a": 4}', [{"a": 2}, {"a": 4}]),
+        ('\n```\n\nBetter:\n\n```json\n{"a": 2}\n```', [{"a": 2}]),
+        ('<think>{"a": 2}</think>{"a": 3}', [{"a": 3}]),
+        ('{"a": 2} {"a": 3} {"a": 4} {"a": 5}', [{"a": 2}, {"a": 3}, {"a": 4}]),
+        ('{"a": 2} {"a": "cut', [{"a": 2}]),
+        ('}{"a": 2}', [{"a": 2}]),
+    ],
+)
+def test_what_follows_the_root(behind: str, values: list[Any]) -> None:
+    """The whole values of the root's type, three at most."""
+    assert list(later(behind, OBJECT)) == values
+
+
+@pytest.mark.parametrize(
+    "tag", ["</think>", "</thinking>", "</reasoning>", "◁/think▷", "<|end_of_thought|>", "</Think>"]
+)
+def test_what_follows_thinking(tag: str) -> None:
+    """It counts from the last closing tag; without one, there is nothing to say."""
+    assert list(concluded(f'{{"a": 1}} {tag} {{"a": 2}} {tag} so: {{"a": 3}} bye', OBJECT)) == [{"a": 3}]
+    assert list(concluded('{"a": 1} </b> {"a": 2}', OBJECT)) == []
+
+
 @given(st.text("[]{}:,\"'ab1 \\/\n.NaI\ud83d") | st.text())
 def test_any_text(text: str) -> None:
     """Nothing makes it raise, and what it says can be encoded."""
-    for value in rewritten(text, OBJECT):
+    for value in (*rewritten(text, OBJECT), *later(text, OBJECT), *concluded(f"</think>{text}", OBJECT)):
         repr(value).encode()
