@@ -575,7 +575,7 @@ class Choice(BaseModel):
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ('{"note": "a", "kind": "ne', {"note": "a", "kind": None, "inner": None}),
+        ('{"note": "a", "kind": "ne', {"note": "a"}),
         ('{"inner": {"note": "a", "kind": "newe', {"inner": {"note": "a"}}),
         ('{"kind": "newest", "note": "a', {"note": "a", "kind": "newest", "inner": None}),
     ],
