@@ -48,11 +48,11 @@ export const EXAMPLES = [
     needs_larger_model: true,
     input: `Agent: Good morning, Northwind support, this is Priya. How can I help?
 Caller: Hi, Tom Baker here. My order 88213 came yesterday, and the kettle leaks at the base.
-Agent: I am sorry to hear that. Is anything else wrong with the order?
-Caller: The toaster is fine. But I was charged for express delivery, and it took six days.
-Agent: I see it. I will send a new kettle today, no need to return the old one, and refund the 12.50 for delivery.
+Agent: I am sorry to hear that. Anything else?
+Caller: I was charged for express delivery, and it took six days.
+Agent: I will send a new kettle today and refund the 12.50 for delivery.
 Caller: Great. Could someone call me on Friday to check that it arrived?
-Agent: Of course. I have put that down for Friday morning.`,
+Agent: Of course.`,
     schema: titled("Support call", {
       caller: text,
       order_number: text,
@@ -69,7 +69,7 @@ Agent: Of course. I have put that down for Friday morning.`,
 
 1. The Studio designs the packaging of twelve products. Drafts are due on 15 July 2024, final files on 30 August 2024.
 2. The Client pays 24,000 euros: a third at signing, a third with the drafts, the rest within 30 days after the final files.
-3. Either side may end the agreement with four weeks' notice in writing. Work done until then is paid.
+3. Either side may end the agreement with four weeks' notice in writing.
 4. The law of England and Wales applies.`,
     schema: titled("Contract", {
       signed_on: date,
@@ -81,14 +81,14 @@ Agent: Of course. I have put that down for Friday morning.`,
   },
   {
     title: "Product list",
-    input: `Spring clearance at the bike shed! City bike "Linnet", 7 gears, 449.00, three left. Folding bike "Wren", 12.5 kg, 629.00, two left. Cargo bike "Heron" with electric motor, 3,290.00, one only, on display. Children's bike "Finch", 20 inch, red or green, 189.00, plenty in stock. Helmet "Robin", 39.90. Lock "Oak", 24.50. Lock "Iron", 59.00.`,
+    input: `Spring clearance at the bike shed! City bike "Linnet", 7 gears, 449.00, three left. Folding bike "Wren", 12.5 kg, 629.00, two left. Cargo bike "Heron" with motor, 3,290.00, one only. Children's bike "Finch", red or green, 189.00, plenty in stock. Helmet "Robin", 39.90. Lock "Oak", 24.50.`,
     schema: titled("Product list", {
       products: objects({ name: text, price: number }),
     }),
   },
   {
     title: "日本語",
-    input: `来週の社員旅行についてお知らせします。日程は五月十八日(土)から十九日(日)まで、行き先は箱根温泉です。集合は午前八時、東京駅丸の内口。参加者は山田太郎さん、佐藤花子さん、鈴木一郎さん、高橋美咲さんの四名です。費用は一人二万八千円、申込みの締切は五月十日です。`,
+    input: `来週の社員旅行についてお知らせします。日程は五月十八日(土)から十九日(日)まで、行き先は箱根温泉です。参加者は山田太郎さん、佐藤花子さん、鈴木一郎さん、高橋美咲さんの四名です。費用は一人二万八千円、申込みの締切は五月十日です。`,
     schema: titled("社員旅行", {
       destination: text,
       participants: texts,

@@ -15,7 +15,8 @@ export function gate(session, credential, tryToken) {
   const field = byId("token", HTMLInputElement);
   const button = byId("enter", HTMLButtonElement);
   let isTrying = false;
-  let waiting = ""; // the newest token that was given, perhaps while another one was tried
+  /** The newest token that was given, perhaps while another one was tried. */
+  let waiting = "";
 
   const show = () => {
     const state = session.getSnapshot();

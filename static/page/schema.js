@@ -184,8 +184,7 @@ function typeOf(node, place) {
 function keptOf(node, place, shown = []) {
   const kept = Object.entries(node).filter(([key]) => !shown.includes(key));
   for (const [key, value] of kept) {
-    if (!KEPT.has(key)) throw new Unshown(`"${key}"${within(place)}`);
-    if (key === "additionalProperties" && typeof value !== "boolean")
+    if (!KEPT.has(key) || (key === "additionalProperties" && typeof value !== "boolean"))
       throw new Unshown(`"${key}"${within(place)}`);
   }
   return Object.fromEntries(kept);
