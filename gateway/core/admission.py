@@ -27,6 +27,18 @@ _DIALECTS = frozenset(
         "http://json-schema.org/draft-07/schema",
     }
 )
+_UNDECIDED = {
+    "if",
+    "then",
+    "else",
+    "not",
+    "contains",
+    "dependentSchemas",
+    "propertyNames",
+    "unevaluatedItems",
+    "unevaluatedProperties",
+}
+_MOST_REDACTED = 32  # variants of one union; beyond 64 combinations they are no longer told apart
 _DYNAMIC = ("$dynamicRef", "$recursiveRef")
 # What a node costs beyond itself, measured: a pattern takes 0.1–0.7 ms to compile, a scalar in an enum hardly
 # anything, and a container in an enum is compared with every value in turn.
@@ -142,6 +154,7 @@ def _check_keywords(schema: JsonObject, place: str) -> None:
     _check_type(schema, place)
     _check_enum(schema, place)
     _check_policy(schema, place)
+    _check_redaction(schema, place)
 
 
 def _check_reference(schema: JsonObject, place: str) -> None:
@@ -177,6 +190,28 @@ def _check_policy(schema: JsonObject, place: str) -> None:
                 refuse(append(append(place, KEYWORD), name), f"{expected}, got {came(wish)}")
         elif not isinstance(wish, bool):
             refuse(append(append(place, KEYWORD), name), f"expected true or false, got {came(wish)}")
+
+
+def _check_redaction(schema: JsonObject, place: str) -> None:
+    """Refuse what asks for redaction where nothing can tell, while a value is written, that it applies."""
+    for keyword in _UNDECIDED & schema.keys():
+        if _redacts(schema[keyword]):
+            refuse(append(place, keyword), "expected no redaction below it; properties, items and unions can have it")
+    patterns = cast("JsonObject", schema.get("patternProperties", {}))
+    others = schema.get("additionalProperties")
+    count = len(patterns) + isinstance(others, dict)
+    if count > 1 and _redacts([patterns, others]):
+        refuse(append(place, "patternProperties"), f"expected one schema where it redacts, got {count}")
+    for keyword in ("anyOf", "oneOf"):
+        variants = cast("list[JsonValue]", schema.get(keyword, []))
+        if len(variants) > _MOST_REDACTED and _redacts(variants):
+            expected = f"expected at most {_MOST_REDACTED} variants where one redacts"
+            refuse(append(place, keyword), f"{expected}, got {len(variants)}")
+
+
+def _redacts(part: JsonValue) -> bool:
+    text = json.dumps(part)
+    return f'"{KEYWORD}"' in text and '"redact": true' in text
 
 
 class _Count:

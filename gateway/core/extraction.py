@@ -400,7 +400,7 @@ class Extraction:
             self.document.publish(ending.operations, final=True)
         match ending.state:
             case State.COMPLETED:
-                self._terminate(messages.Completed, ending, now_s, checks=check_reports(ending.checks))
+                self._terminate(messages.Completed, ending, now_s, checks=check_reports(ending.checks, self._redaction))
             case State.INCOMPLETE:
                 reason, open_pointers = self._finish or "length", self._open_pointers()
                 self._terminate(messages.Incomplete, ending, now_s, reason=reason, open=open_pointers)
@@ -415,7 +415,7 @@ class Extraction:
         return self._told(error) if isinstance(error, InvalidOutput) else error
 
     def _told(self, error: InvalidOutput) -> InvalidOutput:
-        return self._redaction.shown(self._schema.shape, error) if self._redaction.is_needed else error
+        return self._redaction.shown(error) if self._redaction.is_needed else error
 
     @property
     def is_redacted(self) -> bool:
@@ -495,7 +495,8 @@ class Extraction:
         prefix = f"/{self._schema.wrapper}" if self._growth.is_wrapped else ""
         pointers = [pointer for pointer in self._parser.open_pointers if f"{pointer}/".startswith(f"{prefix}/")]
         bare = [pointer.removeprefix(prefix) for pointer in pointers] or [""]
-        return bare if self._sieve is None else [self._sieve.shown(pointer) for pointer in bare]
+        shown = bare if self._sieve is None else [self._sieve.shown(pointer) for pointer in bare]
+        return self._redaction.places(shown)
 
     def _step(self, text: str) -> bool:
         if self._fault is not None:

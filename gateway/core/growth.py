@@ -13,7 +13,7 @@ from collections.abc import Generator, Iterable, Iterator, Sequence
 from gateway.core.candidates import value_types
 from gateway.core.holding import Hold, Open
 from gateway.core.operations import ADD, APPEND, BEGIN, CLOSE, FILL, REPLACE, Kind, Operation
-from gateway.core.pointer import unescape
+from gateway.core.pointer import JsonValue, unescape
 from gateway.core.redaction import Redaction
 from gateway.core.schema import ANY, Shape
 from gateway.core.screening import Screen
@@ -157,7 +157,7 @@ class Growth:
     def _replaced(self, operation: Operation) -> Operation:
         """Return a duplicate key's value as it is shown."""
         container, token = self._place(operation.pointer)
-        shape = self._shape if container is None or token is None else container.declared_child(token)
+        shape = self._declared(container, token)
         value = self._redaction.value(shape, operation.pointer, operation.value)
         return Operation(REPLACE, operation.pointer, value)
 
@@ -232,17 +232,18 @@ class Growth:
         for operation in rest:
             yield from self._taken(operation)
 
-    def _is_covered(self, container: Open | None, token: str | None, shape: Shape) -> bool:
-        if container is None or token is None:
-            return self._redaction.covers(shape)
-        return container.covers(token, self._redaction)
+    def _declared(self, container: Open | None, token: str | None) -> Shape:
+        return self._shape if container is None or token is None else container.declared_child(token)
+
+    def _is_covered(self, container: Open | None, token: str | None, value: JsonValue) -> bool:
+        """Tell whether a value is redacted: in any variant, since another one's may stand there in error."""
+        return self._redacts and self._redaction.covers(self._declared(container, token), value)
 
     def _is_held(self, operation: Operation, container: Open | None, token: str | None, shape: Shape) -> bool:
         value = operation.value
         if not operation.opened:
             is_restricted = shape.held or shape.policy.hold
-            is_covered = self._redacts and self._is_covered(container, token, shape)
-            return isinstance(value, str) and (is_restricted or is_covered)
+            return isinstance(value, str) and (is_restricted or self._is_covered(container, token, value))
         if shape.policy.hold:
             return True
         if not isinstance(value, dict):
@@ -259,11 +260,12 @@ class Growth:
     ) -> Operation:
         """Return what something new is shown as."""
         value = operation.value
-        is_covered = self._redacts and self._is_covered(container, token, shape)
         if operation.opened:
+            declared = self._declared(container, token)
+            is_covered = self._redacts and self._redaction.empties(declared, value)
             value = shape.opened(isinstance(value, list)) if not is_covered else ([] if isinstance(value, list) else {})
-            self._open[operation.pointer] = Open(shape, value, choice=choice or shape)
-        elif is_covered:
+            self._open[operation.pointer] = Open(shape, value, choice=choice or shape, declared=declared)
+        elif self._is_covered(container, token, value):
             value = self._redaction.leaf(operation.pointer, value)
         kind = _kind(container, token)
         if kind is ADD and value is operation.value:

@@ -6,7 +6,6 @@ that whatever is held inside is held on.
 
 from gateway.core.operations import ADD, CLOSE, Operation
 from gateway.core.pointer import JsonValue, unescape
-from gateway.core.redaction import Redaction
 from gateway.core.schema import Shape
 
 __all__ = ["Hold", "Open"]
@@ -17,18 +16,20 @@ class Open:
 
     Attributes:
         shape: of it; narrowed by what its members tell where it may be one of several.
-        choice: its shape as it was declared.
+        choice: its shape before its members told anything.
+        declared: its shape as it was declared, whatever it is in.
         is_settled: nothing more will tell which one it is.
         placeholders: the members that are still placeholders; None for a list.
         waiting: operations of members that only some variants have.
     """
 
-    __slots__ = ("choice", "is_settled", "placeholders", "shape", "waiting")
+    __slots__ = ("choice", "declared", "is_settled", "placeholders", "shape", "waiting")
 
-    def __init__(self, shape: Shape, opened: JsonValue, *, choice: Shape) -> None:
+    def __init__(self, shape: Shape, opened: JsonValue, *, choice: Shape, declared: Shape) -> None:
         """Open it, with what its skeleton shows."""
         self.shape = shape
         self.choice = choice
+        self.declared = declared
         self.is_settled = False
         self.placeholders = set(opened) if isinstance(opened, dict) else None
         self.waiting: list[Operation] = []
@@ -37,13 +38,9 @@ class Open:
         """Return the shape of a member or item."""
         return self._child(self.shape, token)
 
-    def covers(self, token: str, redaction: Redaction) -> bool:
-        """Tell whether a child is redacted: also where it is another variant's, which may have it in error."""
-        return any(redaction.covers(self._child(shape, token)) for shape in (self.shape, self.choice))
-
     def declared_child(self, token: str) -> Shape:
-        """Return the shape of a member or item, whichever variant this is."""
-        return self._child(self.choice, token)
+        """Return the shape of a member or item, whichever variant this and what it is in turn out to be."""
+        return self._child(self.declared, token)
 
     def _child(self, shape: Shape, token: str) -> Shape:
         return shape.item(int(token)) if self.placeholders is None else shape.member(unescape(token))

@@ -15,7 +15,7 @@ import msgspec
 
 from gateway.core.operations import APPEND, CLOSE, Operation
 from gateway.core.pointer import JsonValue, append, resolve
-from gateway.core.redaction import UNQUOTED, Redaction
+from gateway.core.redaction import Redaction
 from gateway.core.schema import Schema
 from gateway.core.sieve import Dropped
 from gateway.errors import InvalidOutput
@@ -126,7 +126,7 @@ class Items:
             values = _with_gaps(_list_at(value, path), self._dropped.get(path, {}))
             runs.append(_Run(path, first, values, revs[: len(values)]))
             first += len(runs[-1].revs)
-        return Items(None if is_valid else self._schema, runs=runs, dropped=self._dropped)
+        return Items(None if is_valid else self._schema, self._redaction, runs, self._dropped)
 
     def _note(self, operation: Operation, rev: int, written: Callable[[str], JsonValue]) -> None:
         kind, pointer, value = operation.kind, operation.pointer, operation.value
@@ -190,11 +190,11 @@ class Items:
         if errors := self._dropped.get(run.path, {}).get(index):
             start = len(append(run.path, index))
             relative = [{**error, "path": error["path"][start:]} for error in errors]
-            return _invalid(self._shown(run, index, item), self._told(relative))
+            return _invalid(self._shown(run, index, item), self._told(run, index, relative))
         try:
             value = item if self._schema is None else self._schema.item(run.path, index).validate(item)
         except InvalidOutput as fault:
-            return _invalid(self._shown(run, index, item), self._told(list(fault.errors)))
+            return _invalid(self._shown(run, index, item), self._told(run, index, list(fault.errors)))
         except Exception:  # noqa: BLE001 - an application's validator may fail; the whole value's judgement says so
             return _invalid(self._shown(run, index, item), _NOT_JUDGED)
         return f'"value":{_text(self._shown(run, index, value))}{_VALID}'
@@ -204,14 +204,14 @@ class Items:
         redaction = self._redaction
         if redaction is None or not redaction.is_needed or self._schema is None:
             return item
-        shape = redaction.at(self._schema.shape, run.path)
+        shape = redaction.at(run.path)
         return redaction.value(shape.item(index), append(run.path, index), item)
 
-    def _told(self, errors: list[dict[str, str]]) -> list[dict[str, str]]:
-        """Return errors as they may be told: a message quotes what came."""
+    def _told(self, run: _Run, index: int, errors: list[dict[str, str]]) -> list[dict[str, str]]:
+        """Return errors as they may be told: a message quotes what came, and a path may name a key."""
         if self._redaction is None or not self._redaction.is_needed:
             return errors
-        return [{**error, "message": UNQUOTED} for error in errors]
+        return self._redaction.told(errors, append(run.path, index))
 
 
 def _invalid(item: JsonValue, errors: list[dict[str, str]]) -> str:

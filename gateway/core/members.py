@@ -5,6 +5,7 @@ from gateway.core.values import JsonObject, JsonValue
 
 __all__ = [
     "declared_keys",
+    "is_open",
     "is_required",
     "is_restricted_string",
     "item_schemas",
@@ -22,6 +23,12 @@ def is_restricted_string(candidate: Candidate) -> bool:
 def declared_keys(candidate: Candidate) -> list[str]:
     """Give the members that are declared by name, in written order."""
     return list(dict.fromkeys(key for node in candidate.nodes for key in _properties(node)))
+
+
+def is_open(candidate: Candidate) -> bool:
+    """Whether members are permitted of which nothing is said: not where any is declared, or all others are refused."""
+    said = ("properties", "additionalProperties", "unevaluatedProperties")
+    return bool(other_schemas(candidate)) or not any(keyword in node for node in candidate.nodes for keyword in said)
 
 
 def is_required(candidate: Candidate, key: str) -> bool:

@@ -4,10 +4,12 @@
 2. Covered are the places whose policy asks for it; a container there is shown empty, since its keys may tell as well.
    Where there are such places, a member that the schema does not know is not shown at all: a model may have misplaced
    what is to be hidden. With a transform and no such place, every leaf is covered.
-3. A transform that fails leaks nothing: its leaf is shown as the mask.
+   The same goes for a value of a type that should not stand where it does.
+3. A transform that fails, or returns no leaf, leaks nothing: its leaf is shown as the mask.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
+from math import isfinite
 from typing import TypeAlias
 
 from gateway.core.pointer import JsonValue, append, split
@@ -17,7 +19,7 @@ from gateway.errors import InvalidOutput
 __all__ = ["MASK", "UNQUOTED", "Redaction", "Transform"]
 
 Transform: TypeAlias = Callable[[str, JsonValue], JsonValue]
-"""Given a leaf's pointer and its complete value, returns what is shown instead."""
+"""Given a leaf's pointer and its complete value, returns the leaf that is shown instead."""
 
 MASK = "[redacted]"
 """What a string is shown as without a transform; any other leaf is null then."""
@@ -40,17 +42,18 @@ class Redaction:
 
     def __init__(self, shape: Shape, transform: Transform | None = None) -> None:
         """Know the policies."""
+        self._shape = shape
         self.is_needed = shape.has_redactions or transform is not None
         self._covers_all = transform is not None and not shape.has_redactions
         self._transform = _mask if transform is None else transform
 
-    def covers(self, shape: Shape) -> bool:
-        """Tell whether a place is covered."""
-        return self._covers_all or shape.policy.redact
+    def covers(self, shape: Shape, value: JsonValue) -> bool:
+        """Tell whether a value is covered at a place: also where no value of its type should stand there."""
+        return self._covers_all or self.empties(shape, value)
 
-    def empties(self, shape: Shape) -> bool:
+    def empties(self, shape: Shape, value: JsonValue) -> bool:
         """Tell whether a container at a place is shown empty."""
-        return shape.policy.redact
+        return shape.policy.redact or (self.is_needed and not self._covers_all and not shape.permits(value))
 
     def hides(self, shape: Shape, key: str) -> bool:
         """Tell whether a member of an object at a place is not shown at all."""
@@ -61,7 +64,8 @@ class Redaction:
         if value is None:
             return None
         try:
-            return self._transform(pointer, value)
+            shown = self._transform(pointer, value)
+            return shown if _is_leaf(shown) else _mask(pointer, value)
         except Exception:  # noqa: BLE001 - an application's fault must not show what was to be hidden
             return _mask(pointer, value)
 
@@ -70,9 +74,9 @@ class Redaction:
         if not self.is_needed:
             return value
         match value:
-            case dict() if self.empties(shape):
+            case dict() if self.empties(shape, value):
                 return {}
-            case list() if self.empties(shape):
+            case list() if self.empties(shape, value):
                 return []
             case dict():
                 return {
@@ -83,26 +87,40 @@ class Redaction:
             case list():
                 return [self.value(shape.item(at), append(pointer, at), item) for at, item in enumerate(value)]
             case _:
-                return self.leaf(pointer, value) if self.covers(shape) else value
+                return self.leaf(pointer, value) if self.covers(shape, value) else value
 
-    def at(self, shape: Shape, pointer: str) -> Shape:
-        """Return the shape of a place in a value of a shape."""
+    def at(self, pointer: str) -> Shape:
+        """Return the shape of a place."""
+        shape = self._shape
         for token in split(pointer):
             shape = self._below(shape, token)
         return shape
 
-    def shown(self, shape: Shape, error: InvalidOutput) -> InvalidOutput:
+    def shown(self, error: InvalidOutput) -> InvalidOutput:
         """Return an error that quotes nothing of what came, and names no key that is not shown."""
-        places = dict.fromkeys(self._place(shape, fault["path"]) for fault in error.errors)
-        errors = tuple({"path": place, "message": UNQUOTED} for place in places)
+        errors = tuple(self.told(error.errors))
         return InvalidOutput("the answer does not fit the schema; what came is redacted", errors=errors)
 
-    def _place(self, shape: Shape, path: str) -> str:
+    def told(self, errors: Iterable[Mapping[str, str]], base: str = "") -> list[dict[str, str]]:
+        """Return errors likewise; their paths begin at a base."""
+        places = dict.fromkeys(self.place(base + fault["path"]) for fault in errors)
+        return [{"path": place[len(base) :], "message": UNQUOTED} for place in places]
+
+    def places(self, paths: Iterable[str]) -> list[str]:
+        """Return paths as far as they are shown, each once."""
+        return list(dict.fromkeys(map(self.place, paths))) if self.is_needed else list(paths)
+
+    def place(self, path: str) -> str:
         """Return a path as far as it is shown."""
+        shape = self._shape
         place = ""
         for token in split(path):
             is_item = token.isdecimal() and shape.may_be_array
-            if self.empties(shape) or (not is_item and self.hides(shape, token)):
+            if (
+                shape.policy.redact
+                or not (is_item or shape.may_be_object)
+                or (not is_item and self.hides(shape, token))
+            ):
                 break
             shape, place = self._below(shape, token), append(place, token)
         return place
@@ -110,6 +128,21 @@ class Redaction:
     @staticmethod
     def _below(shape: Shape, token: str) -> Shape:
         return shape.item(int(token)) if token.isdecimal() and shape.may_be_array else shape.member(token)
+
+
+def _is_leaf(value: object) -> bool:
+    """Tell whether a transform returned what can be sent."""
+    match value:
+        case None | bool():
+            return True
+        case str():
+            return value.isascii() or not any("\ud800" <= char <= "\udfff" for char in value)
+        case int():
+            return abs(value) < 2**1023
+        case float():
+            return isfinite(value)
+        case _:
+            return False
 
 
 def _mask(_: str, value: JsonValue) -> JsonValue:

@@ -8,6 +8,7 @@ import msgspec
 from gateway.core import messages
 from gateway.core.checks import Checked
 from gateway.core.parser import Repair
+from gateway.core.redaction import Redaction
 from gateway.core.validation import refusal
 from gateway.core.values import JsonValue
 from gateway.errors import GatewayError
@@ -26,15 +27,19 @@ def repair_report(repair: Repair) -> dict[str, JsonValue]:
     return {"kind": repair.kind, "offset": repair.offset}
 
 
-def check_reports(checks: Iterable[Checked] | None) -> list[messages.CheckReport] | msgspec.UnsetType:
-    """Return `checks`."""
-    return msgspec.UNSET if checks is None else [_check_report(result) for result in checks]
+def check_reports(
+    checks: Iterable[Checked] | None, redaction: Redaction
+) -> list[messages.CheckReport] | msgspec.UnsetType:
+    """Return `checks`, with places as they may be told."""
+    return msgspec.UNSET if checks is None else [_check_report(result, redaction) for result in checks]
 
 
-def _check_report(result: Checked) -> messages.CheckReport:
+def _check_report(result: Checked, redaction: Redaction) -> messages.CheckReport:
     is_told = result.check.message and not result.is_passed
     message = result.check.message if is_told else msgspec.UNSET
-    return messages.CheckReport(path=result.path, name=result.check.name, passed=result.is_passed, message=message)
+    return messages.CheckReport(
+        path=redaction.places([result.path])[0], name=result.check.name, passed=result.is_passed, message=message
+    )
 
 
 def dropped_report(

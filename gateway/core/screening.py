@@ -54,7 +54,7 @@ class Screen:
 
     def _enter(self, operation: Operation) -> None:
         pointer, shape = operation.pointer, self._shape_at(operation.pointer)
-        if self._redaction.empties(shape):
+        if self._redaction.empties(shape, operation.value):
             self._shut, self._shows_end = pointer, True
         else:
             self._open[pointer] = shape, isinstance(operation.value, dict)

@@ -11,10 +11,19 @@ from collections.abc import Callable
 from functools import partial
 from typing import TypeAlias
 
-from gateway.core.candidates import ANYTHING, Candidate, candidates_of, conjunction, declared_default, types_of
+from gateway.core.candidates import (
+    ANYTHING,
+    Candidate,
+    candidates_of,
+    conjunction,
+    declared_default,
+    types_of,
+    value_types,
+)
 from gateway.core.discriminators import Discriminator, discriminator_of
 from gateway.core.members import (
     declared_keys,
+    is_open,
     is_required,
     is_restricted_string,
     item_schemas,
@@ -151,11 +160,17 @@ class Shape:
         return self._schema.has_marks
 
     def admits(self, key: str) -> bool:
-        """Tell whether an object that is permitted here says anything of a member, or permits any."""
-        return any(
-            not declared_keys(candidate) or key in declared_keys(candidate) or bool(other_schemas(candidate))
-            for candidate in self._objects()
-        )
+        """Tell whether an object that is permitted here says anything of a member, or declares none and is open.
+
+        Where one of several may be anything, that is what a variant says of a member which only others declare.
+        """
+        objects = self._objects()
+        saying = [candidate for candidate in objects if candidate.nodes] or objects
+        return any(key in declared_keys(candidate) or is_open(candidate) for candidate in saying)
+
+    def permits(self, value: JsonValue) -> bool:
+        """Tell whether a value of its JSON type is permitted here."""
+        return not self.types.isdisjoint(value_types(value))
 
     @property
     def awaited(self) -> frozenset[str]:

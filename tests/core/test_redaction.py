@@ -11,13 +11,15 @@ from pydantic import BaseModel, Field
 
 from gateway import Stream
 from gateway.core.document import Document, Encoding, View
+from gateway.core.extraction import Extraction, State
 from gateway.core.growth import Growth
+from gateway.core.limits import Limits
 from gateway.core.parser import Parser
 from gateway.core.pointer import JsonValue
 from gateway.core.redaction import MASK, Redaction, Transform
 from gateway.core.schema import Schema
 from gateway.core.shape import Shape
-from gateway.errors import InvalidOutput
+from gateway.errors import InvalidOutput, SchemaInvalid
 
 Secret = Annotated[str, Stream(redact=True)]
 
@@ -209,6 +211,94 @@ def test_what_is_declared_stays_beside_what_is_hidden() -> None:
 def test_an_error_names_no_place_that_is_not_shown(path: str, shown: str) -> None:
     """Its path ends at what is hidden or shown empty, and its message quotes nothing."""
     error = InvalidOutput("got 4929", errors=({"path": path, "message": "got 4929"},))
-    told = Redaction(SHAPE).shown(SHAPE, error)
+    told = Redaction(SHAPE).shown(error)
     assert told.errors == ({"path": shown, "message": "does not fit the schema"},)
     assert "4929" not in told.full_message
+
+
+S = {"type": "string", "x-stream": {"redact": True}}
+P = {"type": "string"}
+
+
+def an_object(closed: bool = False, **properties: Any) -> dict[str, Any]:
+    """Return the schema of one."""
+    return {"type": "object", "properties": properties, **({"additionalProperties": False} if closed else {})}
+
+
+WIRE = an_object(kind={"const": "wire"}, acct=an_object(iban=S, bank=P))
+GIFT = an_object(kind={"const": "gift"}, note=P)
+
+
+@pytest.mark.parametrize(
+    ("schema", "text"),
+    [
+        ({"anyOf": [an_object(a={"type": "integer"}, d=an_object(x=S)), an_object(a=P)]}, '{"a":"q","d":{"x":"4929"}}'),
+        ({"anyOf": [an_object(a=P, d=an_object(x=P)), an_object(b=P, d=an_object(x=S))]}, '{"a":"q","d":{"x":"4929"}}'),
+        ({"anyOf": [WIRE, GIFT]}, '{"kind":"gift","acct":{"iban":"4929"}}'),
+        ({"anyOf": [WIRE, GIFT]}, '{"acct":{"iban":"4929"},"kind":"gift"}'),
+        ({"anyOf": [WIRE, GIFT]}, '{"kind":"wire","acct":{"iban":"x","IBAN":"4929"}}'),
+        ({"anyOf": [an_object(a={"type": "integer"}, l={"type": "array", "items": S}), GIFT]}, '{"l":["4929"]}'),
+        (an_object(payment=an_object(card=S)), '{"payment":"4929"}'),
+        (an_object(payment=an_object(card=S)), '{"payment":["4929"]}'),
+        (an_object(cards={"type": "array", "items": S}), '{"cards":"4929"}'),
+        (an_object(cards={"type": "array", "items": S}), '{"cards":{"a":"4929"}}'),
+        (an_object(name=P, card=S), '{"name":["4929"],"card":"b"}'),
+        (an_object(e=an_object(closed=True), card=S), '{"e":{"card":"4929"}}'),
+        (an_object(n={"type": "integer"}, card=S), '{"n":"4929"}'),
+    ],
+)
+@pytest.mark.parametrize("is_wrapped", [False, True])
+def test_no_choice_and_no_wrong_type_shows_it(schema: dict[str, Any], text: str, is_wrapped: bool) -> None:
+    """Whichever variant there is in the end, and whatever stands where something else should."""
+    schema, text = (an_object(v=schema), f'{{"v":{text}}}') if is_wrapped else (schema, text)
+    extraction = Extraction(Schema.from_json(schema, limits=Limits()), epoch="e", limits=Limits(), created_s=0)
+    extraction.start(0)
+    for piece in text:
+        extraction.feed(piece, 0)
+        for encoding in Encoding:
+            assert "492" not in extraction.document.update(View(encoding, progress=True), 0).body
+    assert extraction.close() is State.COMPLETED
+    extraction.end(extraction.judge(), 1)
+    extraction.items.settle(extraction.items.verdicts())
+    told = [extraction.items.body(number) for number in range(extraction.items.judged)]
+    assert "492" not in f"{extraction.document.plain_value()} {extraction.terminal} {extraction.error} {told}"
+
+
+def test_what_is_open_at_a_cut_names_no_hidden_key() -> None:
+    """As far as it is shown."""
+    schema = an_object(name=P, notes={"type": "object", "x-stream": {"redact": True}})
+    for text in ('{"name":"a","notes":{"4929":{"b":[1', '{"name":"a","4929":{"b":[1'):
+        extraction = Extraction(Schema.from_json(schema, limits=Limits()), epoch="e", limits=Limits(), created_s=0)
+        extraction.start(0)
+        extraction.feed(text, 0)
+        extraction.note_finish("length")
+        extraction.end(extraction.ending(State.INCOMPLETE), 1)
+        assert "4929" not in str(extraction.terminal)
+
+
+@pytest.mark.parametrize("result", [{1}, float("nan"), 10**400, b"x", {"a": 1}, "\ud800", [1]])
+def test_a_transform_that_returns_no_leaf_is_replaced_by_the_mask(result: Any) -> None:
+    """The answer is as good as before."""
+    schema = Schema.from_json(an_object(card=S), limits=Limits())
+    extraction = Extraction(schema, epoch="e", limits=Limits(), created_s=0, redact=lambda _, __: result)
+    extraction.start(0)
+    extraction.feed('{"card":"4929"}', 0)
+    assert extraction.close() is State.COMPLETED
+    extraction.end(extraction.judge(), 1)
+    assert (extraction.state, extraction.document.plain_value()) == (State.COMPLETED, {"card": MASK})
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "object", "patternProperties": {"^a": S, "^b": P}},
+        {"type": "object", "patternProperties": {"^a": S}, "additionalProperties": P},
+        {"type": "object", "then": {"properties": {"card": S}}},
+        {"type": "array", "contains": S},
+        {"anyOf": [an_object(**{f"m{number}": S}) for number in range(33)]},
+    ],
+)
+def test_a_schema_that_redacts_where_it_cannot_be_kept_is_refused(schema: dict[str, Any]) -> None:
+    """Better than a promise that is broken."""
+    with pytest.raises(SchemaInvalid, match="redact"):
+        Schema.from_json(schema, limits=Limits())
