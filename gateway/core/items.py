@@ -204,8 +204,7 @@ class Items:
         redaction = self._redaction
         if redaction is None or not redaction.is_needed or self._schema is None:
             return item
-        shape = redaction.at(run.path)
-        return redaction.value(shape.item(index), append(run.path, index), item)
+        return redaction.item(run.path, index, item)
 
     def _told(self, run: _Run, index: int, errors: list[dict[str, str]]) -> list[dict[str, str]]:
         """Return errors as they may be told: a message quotes what came, and a path may name a key."""

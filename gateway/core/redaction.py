@@ -89,12 +89,16 @@ class Redaction:
             case _:
                 return self.leaf(pointer, value) if self.covers(shape, value) else value
 
-    def at(self, pointer: str) -> Shape:
-        """Return the shape of a place."""
-        shape = self._shape
-        for token in split(pointer):
-            shape = self._below(shape, token)
-        return shape
+    def item(self, path: str, index: int, value: JsonValue) -> JsonValue:
+        """Return an item of a list as it is shown; a number on the way may be an index or a key, and counts as both."""
+        shapes = [self._shape]
+        for token in split(path):
+            indices = [shape for shape in shapes if token.isdecimal() and shape.may_be_array]
+            keys = [shape for shape in shapes if shape.may_be_object or shape not in indices]
+            shapes = [*(shape.item(int(token)) for shape in indices), *(shape.member(token) for shape in keys)]
+        for shape in dict.fromkeys(shape.item(index) for shape in shapes):
+            value = self.value(shape, append(path, index), value)
+        return value
 
     def shown(self, error: InvalidOutput) -> InvalidOutput:
         """Return an error that quotes nothing of what came, and names no key that is not shown."""

@@ -38,6 +38,7 @@ __all__ = ["ANY", "Shape"]
 
 _SKELETON_CHARS = 65_536  # of one skeleton, as JSON: references that double would make it exponential
 _SKELETON_DEPTH = 32
+_REDACTED: JsonValue = {KEYWORD: {"redact": True}}  # of items behind the declared ones, where anything is redacted
 _CONTAINERS = frozenset({dict, list})
 
 _Key: TypeAlias = tuple[object, ...]
@@ -336,7 +337,10 @@ class Shape:
         """Return a shape for each prefix item that is declared, and one for all items after them."""
         arrays = self._arrays()
         count = max(map(prefix_count, arrays), default=0)
-        return tuple(self._union(arrays, partial(item_schemas, index=index)) for index in range(count + 1))
+        declared = [self._union(arrays, partial(item_schemas, index=index)) for index in range(count)]
+        is_unknown = count > 0 and self.has_redactions and not any(item_schemas(each, count) for each in arrays)
+        rest = self._union(arrays, _redacted if is_unknown else partial(item_schemas, index=count))
+        return (*declared, rest)
 
     def _union(self, candidates: list[Candidate], schemas_of: Callable[[Candidate], list[JsonValue]]) -> "Shape":
         """Return the shape of a place below; its default is only sure where there is no choice above."""
@@ -438,3 +442,7 @@ def _object_maker(template: JsonObject) -> Callable[[], JsonObject]:
 
 ANY = Shape.of(True)
 """The shape of a place about which nothing is known."""
+
+
+def _redacted(_: Candidate) -> list[JsonValue]:
+    return [_REDACTED]
