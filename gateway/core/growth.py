@@ -261,7 +261,7 @@ class Growth:
         """Return what something new is shown as."""
         value = operation.value
         if operation.opened:
-            declared = self._declared(container, token)
+            declared = self._declared(container, token) if self._redacts else shape
             is_covered = self._redacts and self._redaction.empties(declared, value)
             value = shape.opened(isinstance(value, list)) if not is_covered else ([] if isinstance(value, list) else {})
             self._open[operation.pointer] = Open(shape, value, choice=choice or shape, declared=declared)

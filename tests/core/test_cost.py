@@ -69,17 +69,23 @@ def test_nothing_is_diffed_copied_or_read_whole() -> None:
     }
 
 
-def test_the_last_deltas_make_as_many_calls_as_the_first() -> None:
-    """Work is proportional to the new text: the same deltas make the same calls, however much came before."""
-    begun().feed("".join(deltas_of(1)), 11.0)  # a schema's shapes are made when they are first needed
-    extraction, (opening, *deltas) = begun(), deltas_of(100)
-    extraction.feed(opening, 11.0)
+def calls_by_tenth(extraction: Extraction, deltas: list[str]) -> list[Counter[str]]:
+    """Feed 2,000 deltas, and count the calls that each 200 of them make."""
     tenths: list[Counter[str]] = []
     for tenth in range(10):
         with counted() as calls:
             for delta in deltas[tenth * 200 : (tenth + 1) * 200]:
                 extraction.feed(delta, 11.0)
         tenths.append(calls)
+    return tenths
+
+
+def test_the_last_deltas_make_as_many_calls_as_the_first() -> None:
+    """Work is proportional to the new text: the same deltas make the same calls, however much came before."""
+    begun().feed("".join(deltas_of(1)), 11.0)  # a schema's shapes are made when they are first needed
+    extraction, (opening, *deltas) = begun(), deltas_of(100)
+    extraction.feed(opening, 11.0)
+    tenths = calls_by_tenth(extraction, deltas)
     packing = (tenths[1] - tenths[-1]) | (tenths[-1] - tenths[1])  # of the raw text, in blocks of 4,096 characters
     assert packing.total() < 20
     assert tenths[0].total() == pytest.approx(tenths[-1].total(), rel=0.01)
@@ -136,12 +142,7 @@ def test_lenient_reading_costs_the_new_text() -> None:
     begun().feed("".join(dirty_deltas_of(1)), 11.0)
     extraction, (opening, *deltas) = begun(), dirty_deltas_of(100)
     extraction.feed(opening, 11.0)
-    tenths: list[Counter[str]] = []
-    for tenth in range(10):
-        with counted() as calls:
-            for delta in deltas[tenth * 200 : (tenth + 1) * 200]:
-                extraction.feed(delta, 11.0)
-        tenths.append(calls)
+    tenths = calls_by_tenth(extraction, deltas)
     assert len(extraction.document.value["rows"]) == 100  # type: ignore[index, arg-type, call-overload]
     assert tenths[2] == tenths[-1]
 
