@@ -160,6 +160,14 @@ class Building:
             return
         self._shown.append(text)
 
+    def grow(self, text: str) -> bool:
+        """Let the open string grow where it is visible; False where it is not, and nothing has changed."""
+        if not self._shown or self.reopened is not None or not text:
+            return False
+        self.operations.append(Operation(APPEND, self.pointer, text))
+        self._shown.append(text)
+        return True
+
     def end(self, text: str) -> None:
         """Close the open string with its last text."""
         if self.reopened is not None:

@@ -68,7 +68,8 @@ class Update(NamedTuple):
     body: str
 
 
-class _Step(NamedTuple):
+# A msgspec struct: one is made per delta, and a named tuple costs three times as much (0.3 against 0.1 µs).
+class _Step(msgspec.Struct, frozen=True, gc=False):
     """One revision in the tail: what grew, and the running counts when it had grown."""
 
     operations: Sequence[Operation]
@@ -144,18 +145,7 @@ class Document:
             self._placeholders.clear()
             self._is_unopened = False
         taken: list[Operation] = []
-        has_changed = False
-        for operation in operations:
-            taken.append(operation)
-            kind = operation.kind
-            if kind is CLOSE or kind is BEGIN:
-                self._open_bytes = 0  # only the innermost value grows: no string does any more
-                self._has_states |= operation.value is True
-            else:
-                has_changed = True
-                self._apply(operation)
-                if self._growing.encoded_bytes > most_bytes:
-                    break
+        has_changed = self._take(operations, taken, most_bytes)
         self.newest = taken
         if not taken and not final:
             return False
@@ -166,9 +156,12 @@ class Document:
         self._last = taken[-1] if taken else None
         if self._has_states:
             self._note_states(taken)
-        self._tail.append(_Step(taken, self._written, self._open_bytes))
-        if len(self._tail) > self._tail_steps or self._written - self._before.written > self._tail_bytes:
-            self._trim()
+        tail = self._tail
+        tail.append(_Step(taken, self._written, self._open_bytes))
+        if len(tail) > self._tail_steps:
+            self._before = tail.popleft()
+        while self._written - self._before.written > self._tail_bytes and tail:
+            self._before = tail.popleft()
         if self._updates:
             self._updates.clear()
         return has_changed
@@ -250,15 +243,32 @@ class Document:
             elif self._states and operation.pointer in self._states and completes(operation):
                 self._states[operation.pointer] = "complete"
 
+    def _take(self, operations: Iterable[Operation], taken: list[Operation], most_bytes: float) -> bool:
+        """Apply operations, put them into `taken`, and tell whether the value changed."""
+        has_changed = False
+        growing = self._growing
+        for operation in operations:
+            taken.append(operation)
+            kind = operation.kind
+            if kind is APPEND:
+                has_changed = True
+                self._count_growth(operation.pointer, growing.append(operation.pointer, operation.value))
+            elif kind is CLOSE or kind is BEGIN:
+                self._open_bytes = 0  # only the innermost value grows: no string does any more
+                self._has_states |= operation.value is True
+                continue
+            else:
+                has_changed = True
+                self._apply(operation)
+            if growing.encoded_bytes > most_bytes:
+                break
+        return has_changed
+
     def _apply(self, operation: Operation) -> None:
         kind, pointer, value = operation.kind, operation.pointer, operation.value
         if kind is REPLACE and self._placeholders:
             self._forget_placeholders(pointer, self._growing.at(pointer))
-        before_bytes = self._growing.encoded_bytes
         self._growing.apply(kind, pointer, value)
-        if kind is APPEND:
-            self._count_growth(pointer, self._growing.encoded_bytes - before_bytes)
-            return
         size = 0 if kind is REMOVE else encoded_size(value)
         self._open_pointer, self._open_bytes = pointer, size if isinstance(value, str) else 0
         self._written += _OPERATION_BYTES + len(pointer) + size
@@ -290,11 +300,6 @@ class Document:
         elif isinstance(value, list):
             for index, item in enumerate(value):
                 self._forget_placeholders(append(pointer, index), item)
-
-    def _trim(self) -> None:
-        tail = self._tail
-        while len(tail) > self._tail_steps or (tail and self._written - self._before.written > self._tail_bytes):
-            self._before = tail.popleft()
 
     def _counts_at(self, rev: int) -> _Step:
         index = rev - (self.rev - len(self._tail)) - 1

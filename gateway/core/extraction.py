@@ -499,11 +499,9 @@ class Extraction:
         return self._redaction.places(shown)
 
     def _step(self, text: str) -> bool:
-        if self._fault is not None:
-            return self._wait()
         try:
             operations = self._parser.feed(text)
-        except ParseError as error:
+        except ParseError as error:  # it stays with that: every later piece raises the same
             operations = self._parser.taken()
             if not isinstance(error, LimitExceeded):
                 self._fault = error
@@ -528,8 +526,9 @@ class Extraction:
         has_changed = document.publish(self._growth.shaped(operations), most_bytes=limit)
         if document.value_bytes > limit:
             raise OutputTooLarge(f"the value is larger than {limit} bytes")
-        if len(document.newest) != 1 or document.newest[0].kind is not APPEND:
-            self.items.note(document.newest, document.rev, self._written_at)
+        newest = document.newest
+        if len(newest) != 1 or newest[0].kind is not APPEND:
+            self.items.note(newest, document.rev, self._written_at)
             if self.items.parts:
                 self._look_at_parts()
         return has_changed
@@ -539,8 +538,8 @@ class Extraction:
         parts, self.items.parts = self.items.parts, []
         if self._spoiled is not None or self._parser.is_closed or not self._is_read_for_good:
             return
-        for pointer, is_item in parts:
-            if errors := self._schema.spoiling(pointer, self._written_at(pointer), is_item=is_item):
+        for part in parts:
+            if errors := self._schema.spoiling(part.pointer, part.value, is_item=part.is_item):
                 self._spoiled = refusal(errors)
                 return
 

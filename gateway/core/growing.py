@@ -61,7 +61,7 @@ class GrowingValue:
             LookupError, TypeError, ValueError: there is no such place for such an operation; nothing has changed.
         """
         if kind == "append":
-            self._append(pointer, value)
+            self.append(pointer, value)
         elif kind not in _SILENT:
             if kind not in _KINDS:
                 raise ValueError(f"no such operation: {kind!r}")
@@ -74,6 +74,21 @@ class GrowingValue:
             else:
                 self._set(kind, pointer, value)
 
+    def append(self, pointer: str, text: JsonValue) -> int:
+        """Let the string at a place grow, as `apply` does, and return by how many bytes."""
+        if not isinstance(text, str):
+            raise TypeError(f"append at {pointer!r} takes a string")
+        if pointer != self._growing:
+            self._join()
+            start = step(*self._find(pointer)) if pointer else self._root
+            if not isinstance(start, str):
+                raise TypeError(f"append at {pointer!r}: no string stands there")
+            self._growing, self._pieces = pointer, [start]
+        self._pieces.append(text)
+        size = len(_encode(text)) - 2
+        self.encoded_bytes += size
+        return size
+
     def at(self, pointer: str) -> JsonValue:
         """Return what stands at the pointer, live.
 
@@ -84,18 +99,6 @@ class GrowingValue:
         if pointer == self._growing:
             return self._pieces[0]
         return resolve(self._root, pointer)
-
-    def _append(self, pointer: str, text: JsonValue) -> None:
-        if not isinstance(text, str):
-            raise TypeError(f"append at {pointer!r} takes a string")
-        if pointer != self._growing:
-            self._join()
-            start = step(*self._find(pointer)) if pointer else self._root
-            if not isinstance(start, str):
-                raise TypeError(f"append at {pointer!r}: no string stands there")
-            self._growing, self._pieces = pointer, [start]
-        self._pieces.append(text)
-        self.encoded_bytes += len(_encode(text)) - 2
 
     def _join(self) -> None:
         """Put the string that grew where it stands; it may grow on."""

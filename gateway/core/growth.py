@@ -21,6 +21,9 @@ from gateway.core.sieve import Sieve
 
 __all__ = ["Growth"]
 
+_FEW = 8
+"""Operations whose skeletons may all be there at once."""
+
 
 class Growth:
     """Turns what the parser says grew into what the watchers are shown.
@@ -60,8 +63,11 @@ class Growth:
 
     def shaped(self, operations: Sequence[Operation]) -> Iterable[Operation]:
         """Return the operations as the watchers are shown them, in the same order, one by one where they are many."""
-        if len(operations) == 1 and operations[0].kind is APPEND and self._hold is None and self._is_bare:
-            return operations  # as of most deltas
+        if self._hold is None and self._is_bare:
+            if len(operations) == 1 and operations[0].kind is APPEND:
+                return operations  # as of most deltas
+            if len(operations) <= _FEW:
+                return self._bare(operations)
         return self._shaped(operations)
 
     def cut(self) -> None:
@@ -74,6 +80,17 @@ class Growth:
     def _is_bare(self) -> bool:
         """Whether every operation stands where the parser says."""
         return self._prefix is None and self._sieve is None and self._screen is None
+
+    def _bare(self, operations: Iterable[Operation]) -> list[Operation]:
+        """Return what is shown of a few operations; it says the same as `_shaped`, without its generators."""
+        shown: list[Operation] = []
+        for operation in operations:
+            plain = self._plainly(operation)
+            if plain is None:
+                shown.extend(self._taken(operation))
+            else:
+                shown.append(plain)
+        return shown
 
     def _shaped(self, operations: Iterable[Operation]) -> Iterator[Operation]:
         operations = operations if self._prefix is None else self._unwrapped(operations)
@@ -101,14 +118,17 @@ class Growth:
         if container is not None and container.shape.is_choice:
             return None
         value = operation.value
-        if not (operation.opened or isinstance(value, str)):
-            return self._shown(operation, container, token)
-        shape = self._shape_of(container, token)
-        return (
-            None
-            if self._is_held(operation, container, token, shape)
-            else self._shown(operation, container, token, shape)
-        )
+        if operation.opened or isinstance(value, str):
+            shape = self._shape_of(container, token)
+            if shape.held or (shape.is_choice and shape.discriminator is not None):
+                return None
+            if operation.opened:
+                value = shape.opened(isinstance(value, list))
+                self._open[pointer] = Open(shape, value, shape, shape)
+        kind = _kind(container, token)
+        if kind is ADD and value is operation.value:
+            return operation
+        return Operation(kind, pointer, value, operation.opened)
 
     def _unwrapped(self, operations: Iterable[Operation]) -> Iterator[Operation]:
         for operation in operations:
@@ -264,7 +284,7 @@ class Growth:
             declared = self._declared(container, token) if self._redacts else shape
             is_covered = self._redacts and self._redaction.empties(declared, value)
             value = shape.opened(isinstance(value, list)) if not is_covered else ([] if isinstance(value, list) else {})
-            self._open[operation.pointer] = Open(shape, value, choice=choice or shape, declared=declared)
+            self._open[operation.pointer] = Open(shape, value, choice or shape, declared)
         elif self._is_covered(container, token, value):
             value = self._redaction.leaf(operation.pointer, value)
         kind = _kind(container, token)

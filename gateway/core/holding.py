@@ -25,7 +25,7 @@ class Open:
 
     __slots__ = ("choice", "declared", "is_settled", "placeholders", "shape", "waiting")
 
-    def __init__(self, shape: Shape, opened: JsonValue, *, choice: Shape, declared: Shape) -> None:
+    def __init__(self, shape: Shape, opened: JsonValue, choice: Shape, declared: Shape) -> None:
         """Open it, with what its skeleton shows."""
         self.shape = shape
         self.choice = choice
@@ -36,13 +36,12 @@ class Open:
 
     def child(self, token: str) -> Shape:
         """Return the shape of a member or item."""
-        return self._child(self.shape, token)
+        shape = self.shape
+        return shape.item(int(token)) if self.placeholders is None else shape.member(unescape(token))
 
     def declared_child(self, token: str) -> Shape:
         """Return the shape of a member or item, whichever variant this and what it is in turn out to be."""
-        return self._child(self.declared, token)
-
-    def _child(self, shape: Shape, token: str) -> Shape:
+        shape = self.declared
         return shape.item(int(token)) if self.placeholders is None else shape.member(unescape(token))
 
 

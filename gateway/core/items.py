@@ -7,9 +7,11 @@
 5. Nothing is kept of an item that nobody asked for but a reference to the parser's own value, and its revision.
 """
 
+import sys
 from array import array
 from bisect import bisect_right
 from collections.abc import Callable, Iterable
+from typing import NamedTuple
 
 import msgspec
 
@@ -20,12 +22,28 @@ from gateway.core.schema import Schema
 from gateway.core.sieve import Dropped
 from gateway.errors import InvalidOutput
 
-__all__ = ["Items"]
+__all__ = ["Items", "Part"]
 
 _encode = msgspec.json.encode
 
+_ANY_DEPTH = sys.maxsize
+
 _VALID = ',"valid":true}'
 _NOT_JUDGED = [{"path": "", "message": "the item could not be judged"}]
+
+
+class Part(NamedTuple):
+    """A part of the value that has closed: an item, or a member of the root.
+
+    Attributes:
+        pointer: where the model wrote it.
+        value: what it wrote, live.
+        is_item: it is an item.
+    """
+
+    pointer: str
+    value: JsonValue
+    is_item: bool
 
 
 class _Run:
@@ -51,8 +69,7 @@ class Items:
 
     Attributes:
         closed: how many items there are.
-        parts: the pointers of what has closed and nobody has looked at yet, items and members of the root; with
-            whether each is an item.
+        parts: what has closed and nobody has looked at yet.
     """
 
     def __init__(
@@ -68,8 +85,9 @@ class Items:
         self._redaction = redaction
         self._runs = list(runs)
         self.closed = sum(len(run.revs) for run in self._runs)
-        self.parts: list[tuple[str, bool]] = []
+        self.parts: list[Part] = []
         self._list: str | None = None  # the outermost list that is open
+        self._depth = _ANY_DEPTH  # what stands deeper is inside an item: it is its pointer's last "/" that counts
         self._run: _Run | None = None  # its items
         self._verdicts: list[str] = []  # the last members of each item's frame, encoded
 
@@ -87,7 +105,7 @@ class Items:
             written: gives what the model wrote at a place, live.
         """
         for operation in operations:
-            if operation.kind is not APPEND:
+            if operation.pointer.rfind("/") <= self._depth and operation.kind is not APPEND:
                 self._note(operation, rev, written)
         if self._dropped:
             self._note_dropped(rev, written)
@@ -133,21 +151,22 @@ class Items:
         if self._list is None:
             if operation.opened:
                 if isinstance(value, list):
-                    self._list, self._run = pointer, None
+                    self._list, self._depth, self._run = pointer, len(pointer), None
             else:
                 if pointer.rfind("/") == 0 and operation.ends_value:
-                    self.parts.append((pointer, False))
+                    self.parts.append(Part(pointer, written(pointer), is_item=False))
                 if kind is not CLOSE:
                     self._note_lists(value, pointer, rev)
         elif kind is CLOSE and pointer == self._list:
             self._note_dropped(rev, written)
-            self._list = None
+            self._list, self._depth = None, _ANY_DEPTH
         elif pointer.rfind("/") == len(self._list) and operation.ends_value:  # an item's, and not below it
             self._note_dropped(rev, written)
             run = self._run or self._begun(self._list, written)
             if len(run.revs) == len(run.values):
                 return  # a duplicate key has replaced the list in the same step, and is told of instead
-            self.parts.append((f"{self._list}/{len(run.revs)}", True))
+            index = len(run.revs)
+            self.parts.append(Part(f"{self._list}/{index}", run.values[index], is_item=True))
             run.revs.append(rev)
             self.closed += 1
 

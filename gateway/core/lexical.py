@@ -128,6 +128,10 @@ class StringReader:
             self._read_special(text[end], offset + end)
         return position
 
+    def is_plain(self, text: str) -> bool:
+        """Tell whether text goes on with the open string, and is as it stands all that there is to take."""
+        return not (self._escape or self._surrogate or self._read) and self._plain.fullmatch(text) is not None
+
     def go_on(self) -> None:
         """Take the closing quote for a part of the string, which goes on."""
         self.is_ended = False

@@ -25,7 +25,7 @@ from pydantic import (
 
 from gateway.core.extraction import Extraction
 from gateway.core.limits import Limits
-from gateway.core.refusal import is_small
+from gateway.core.pointer import JsonValue
 from gateway.core.schema import Schema
 from gateway.errors import InvalidOutput
 from tests.core.strategies import cut_texts
@@ -380,9 +380,10 @@ def test_a_key_that_comes_again_is_not_waited_for() -> None:
     assert ORDER.validate(json.loads(text)) == ORDER.validate({"number": 1})
 
 
-@given(values, st.integers(0, 40))
-def test_what_is_small(value: Any, most: int) -> None:
-    """It is told by text and number of parts, about what JSON takes, and what is small stays so with more room."""
-    assert is_small(value, 4 * len(json.dumps(value)))
-    assert not is_small(value, most) or is_small(value, most + 1)
-    assert not is_small(["x" * 10] * 10, 99)
+def test_what_is_large_is_left_to_the_end() -> None:
+    """A large part would keep others waiting; see `left` for how a small one is judged."""
+    schema = Schema.from_json({"type": "object", "properties": {"n": {"type": "array", "maxItems": 1}}}, limits=LIMITS)
+    few: JsonValue = ["x" * 32_000, "y"]
+    many: JsonValue = ["x" * 33_000, "y"]
+    assert schema.spoiling("/n", few, is_item=False)
+    assert not schema.spoiling("/n", many, is_item=False)
