@@ -13,7 +13,7 @@ from typing import NoReturn, cast
 from gateway.core.candidates import JSON_TYPES
 from gateway.core.limits import Limits
 from gateway.core.pointer import append, join
-from gateway.core.policies import KEYWORD, ON_INVALID, POLICY_FIELDS
+from gateway.core.policies import KEYWORD, ON_INVALID, POLICY_FIELDS, wishes_in
 from gateway.core.subschemas import DEFINITIONS, IN_PLACE, MANY, MAPS, parts, resolve_reference
 from gateway.core.values import JsonObject, JsonValue, came
 from gateway.errors import SchemaInvalid, SchemaTooComplex
@@ -210,8 +210,7 @@ def _check_redaction(schema: JsonObject, place: str) -> None:
 
 
 def _redacts(part: JsonValue) -> bool:
-    text = json.dumps(part)
-    return f'"{KEYWORD}"' in text and '"redact": true' in text
+    return ("redact", True) in wishes_in(part)
 
 
 class _Count:

@@ -158,7 +158,7 @@ class Extraction:
         self._limits = limits
         self._retries = retries
         self._budget_tokens = budget_tokens
-        self._redaction = Redaction(schema.shape, redact)
+        self._redaction = Redaction(schema.shape, redact, schema.output)
         self._clocks = Clocks(created_s)
         self._counts = Counts(max_tokens)
         self._checks = checks
@@ -379,7 +379,7 @@ class Extraction:
         try:
             (written, validated, dropped), is_rewritten = self._final()
             checks = tuple(self._schema.checked(written, self._checks)) if self.has_checks else None
-            final = self._redaction.value(self._schema.shape, "", validated)
+            final = self._redaction.validated(validated)
             operations = tuple(difference(self.document.value, final))
             return Ending(State.COMPLETED, digest(final), operations, None, is_rewritten, checks, dropped)
         except GatewayError as error:

@@ -155,8 +155,9 @@ class Items:
             else:
                 if pointer.rfind("/") == 0 and operation.ends_value:
                     self.parts.append(Part(pointer, written(pointer), is_item=False))
-                if kind is not CLOSE:
-                    self._note_lists(value, pointer, rev)
+                if kind is not CLOSE and isinstance(value, dict | list):
+                    is_as_written = not self._dropped and (self._redaction is None or not self._redaction.is_needed)
+                    self._note_lists(value, value if is_as_written else written(pointer), pointer, rev)
         elif kind is CLOSE and pointer == self._list:
             self._note_dropped(rev, written)
             self._list, self._depth = None, _ANY_DEPTH
@@ -185,12 +186,19 @@ class Items:
         self._run = self._new_run(path, values if isinstance(values, list) else [])
         return self._run
 
-    def _note_lists(self, value: JsonValue, pointer: str, rev: int) -> None:
-        """Take note of the outermost lists in a value that appeared whole: a duplicate key's."""
-        if isinstance(value, dict):
-            for key, member in value.items():
-                self._note_lists(member, append(pointer, key), rev)
-        elif isinstance(value, list) and value:
+    def _note_lists(self, shown: JsonValue, value: JsonValue, pointer: str, rev: int) -> None:
+        """Take note of the outermost lists in a value that appeared whole: a duplicate key's.
+
+        Args:
+            shown: what is shown of it, which tells what is hidden.
+            value: as it was written.
+            pointer: where it stands.
+            rev: the revision at which it appeared.
+        """
+        if isinstance(shown, dict) and isinstance(value, dict):
+            for key, member in shown.items():
+                self._note_lists(member, value.get(key), append(pointer, key), rev)
+        elif isinstance(shown, list) and isinstance(value, list) and (shown or pointer in self._dropped):
             self._new_run(pointer, value).revs.extend([rev] * len(value))
             self.closed += len(value)
 
@@ -216,6 +224,8 @@ class Items:
             return _invalid(self._shown(run, index, item), self._told(run, index, list(fault.errors)))
         except Exception:  # noqa: BLE001 - an application's validator may fail; the whole value's judgement says so
             return _invalid(self._shown(run, index, item), _NOT_JUDGED)
+        if self._redaction is not None and self._redaction.is_renaming:
+            value = item  # under the names by which it is known what may be shown
         return f'"value":{_text(self._shown(run, index, value))}{_VALID}'
 
     def _shown(self, run: _Run, index: int, item: JsonValue) -> JsonValue:

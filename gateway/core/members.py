@@ -14,6 +14,8 @@ __all__ = [
     "prefix_count",
 ]
 
+_REST = ("additionalProperties", "unevaluatedProperties")
+
 
 def is_restricted_string(candidate: Candidate) -> bool:
     """Whether a string is permitted, and only one of a few given ones."""
@@ -27,8 +29,10 @@ def declared_keys(candidate: Candidate) -> list[str]:
 
 def is_open(candidate: Candidate) -> bool:
     """Whether members are permitted of which nothing is said: not where any is declared, or all others are refused."""
-    said = ("properties", "additionalProperties", "unevaluatedProperties")
-    return bool(other_schemas(candidate)) or not any(keyword in node for node in candidate.nodes for keyword in said)
+    if other_schemas(candidate):
+        return True
+    refuses = any(node.get(rest) is False for node in candidate.nodes for rest in _REST)
+    return not (refuses or any("properties" in node for node in candidate.nodes))
 
 
 def is_required(candidate: Candidate, key: str) -> bool:
@@ -71,7 +75,7 @@ def _other_schemas(node: JsonObject) -> list[JsonValue]:
     """Where patterns and the rest say several things, it is open which: then nothing is said."""
     patterns = node.get("patternProperties")
     found = list(patterns.values()) if isinstance(patterns, dict) else []
-    found.extend(node.get(keyword) for keyword in ("additionalProperties", "unevaluatedProperties"))
+    found.extend(node.get(keyword) for keyword in _REST)
     schemas: list[JsonValue] = [schema for schema in found if isinstance(schema, dict)]
     return schemas if len(schemas) == 1 else []
 

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from gateway.core.candidates import Candidate
+from gateway.core.values import JsonValue
 
-__all__ = ["KEYWORD", "POLICY_FIELDS", "Policy", "policy_of"]
+__all__ = ["KEYWORD", "POLICY_FIELDS", "Policy", "policy_of", "wishes_in"]
 
 KEYWORD = "x-stream"
 """Where a JSON Schema declares a policy."""
@@ -34,6 +35,22 @@ POLICY_FIELDS = Policy._fields
 
 ON_INVALID = ("fail", "drop", "mark")
 """The answer fails at once; the item is left out; the end decides."""
+
+
+def wishes_in(schema: JsonValue) -> set[tuple[str, bool | str]]:
+    """Return every wish that any place of a schema has: its name, and what is asked for."""
+    found: set[tuple[str, bool | str]] = set()
+    pending = [schema]
+    while pending:
+        held = pending.pop()
+        if isinstance(held, list):
+            pending.extend(held)
+        elif isinstance(held, dict):
+            pending.extend(held.values())
+            policy = held.get(KEYWORD)
+            wishes = policy.items() if isinstance(policy, dict) else ()
+            found.update((name, wish) for name, wish in wishes if isinstance(wish, bool | str))
+    return found
 
 
 def policy_of(candidates: Iterable[Candidate]) -> Policy:

@@ -35,14 +35,16 @@ class Redaction:
     Args:
         shape: of the root value.
         transform: the application's; None for the mask.
+        output: of the validated root value, where that has other names.
 
     Attributes:
         is_needed: anything may be covered at all.
     """
 
-    def __init__(self, shape: Shape, transform: Transform | None = None) -> None:
+    def __init__(self, shape: Shape, transform: Transform | None = None, output: Shape | None = None) -> None:
         """Know the policies."""
         self._shape = shape
+        self._output = shape if output is None else output
         self.is_needed = shape.has_redactions or transform is not None
         self._covers_all = transform is not None and not shape.has_redactions
         self._transform = _mask if transform is None else transform
@@ -88,6 +90,15 @@ class Redaction:
                 return [self.value(shape.item(at), append(pointer, at), item) for at, item in enumerate(value)]
             case _:
                 return self.leaf(pointer, value) if self.covers(shape, value) else value
+
+    @property
+    def is_renaming(self) -> bool:
+        """Whether validation gives a redacted value other names."""
+        return self.is_needed and self._output is not self._shape
+
+    def validated(self, value: JsonValue) -> JsonValue:
+        """Return a value that validation returned as it is shown."""
+        return self.value(self._output, "", value)
 
     def item(self, path: str, index: int, value: JsonValue) -> JsonValue:
         """Return an item of a list as it is shown; a number on the way may be an index or a key, and counts as both."""

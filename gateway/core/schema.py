@@ -15,6 +15,7 @@ from gateway.core.admission import admit, refuse
 from gateway.core.checks import Check, Checked, checked, has_checks
 from gateway.core.item_schema import ItemSchema, ItemSchemas
 from gateway.core.limits import Limits
+from gateway.core.output_shape import output_shape
 from gateway.core.refusal import Refusals
 from gateway.core.shape import ANY, Shape
 from gateway.core.strict import declared_form, strict_form
@@ -35,6 +36,7 @@ class Schema:
         name: 1–64 characters of `[A-Za-z0-9_-]`: what a provider calls the tool or the response format.
         json_schema: as declared; of a model, the schema of what it validates.
         shape: of the value.
+        output: of the validated value, where that has other names and something in it is redacted; else `shape`.
         provider_schema: what a provider is sent, complete in itself.
         strict: `provider_schema` keeps the rules for strict output.
         wrapper: the only member of the object a provider is asked for, where the value is that member's:
@@ -46,6 +48,7 @@ class Schema:
     name: str
     json_schema: JsonObject
     shape: Shape
+    output: Shape
     provider_schema: JsonObject
     strict: bool
     wrapper: str | None
@@ -69,7 +72,7 @@ class Schema:
             adapter: validates it, where there is one already, with a configuration of its own.
 
         Raises:
-            SchemaInvalid: the model has no JSON Schema.
+            SchemaInvalid: the model has no JSON Schema, or redacts what nobody can follow into its output.
         """
         try:
             adapter = TypeAdapter(model) if adapter is None else adapter
@@ -82,7 +85,8 @@ class Schema:
         refusals = Refusals(root, shape, adapter)
         name = name or str(getattr(model, "__name__", ""))
         made = _made(name, root, shape, validator, items, refusals, fills_defaults=False)
-        return replace(made, _annotation=model, has_checks=has_checks(model))
+        output = output_shape(adapter, shape) if shape.has_redactions else shape
+        return replace(made, output=output, _annotation=model, has_checks=has_checks(model))
 
     @classmethod
     def from_json(cls, schema: object, *, limits: Limits, name: str | None = None) -> "Schema":
@@ -144,6 +148,7 @@ class Schema:
             name=f"{self.name[: _NAME_CHARS - len('_list')]}_list",
             json_schema=declared_form(self._root, array),
             shape=shape,
+            output=shape if self.output is self.shape else self.output.listed(),
             provider_schema=provider_schema,
             strict=strict,
             wrapper="items",
@@ -176,6 +181,7 @@ def _made(
         name=tool_name(name) or "extract",
         json_schema=root,
         shape=shape,
+        output=shape,
         provider_schema=provider_schema,
         strict=strict,
         wrapper=wrapper,

@@ -31,7 +31,7 @@ from gateway.core.members import (
     other_schemas,
     prefix_count,
 )
-from gateway.core.policies import KEYWORD, policy_of
+from gateway.core.policies import KEYWORD, policy_of, wishes_in
 from gateway.core.values import JsonObject, JsonValue
 
 __all__ = ["ANY", "Shape"]
@@ -51,11 +51,11 @@ class _Schema:
 
     def __init__(self, root: JsonValue) -> None:
         self.root = root
-        text = json.dumps(root)
-        self.has_policies = f'"{KEYWORD}"' in text
-        self.has_redactions = self.has_policies and '"redact": true' in text
-        self.has_drops = self.has_policies and '"on_invalid": "drop"' in text
-        self.has_marks = self.has_policies and '"on_invalid": "mark"' in text
+        wishes = wishes_in(root)
+        self.has_policies = bool(wishes)
+        self.has_redactions = ("redact", True) in wishes
+        self.has_drops = ("on_invalid", "drop") in wishes
+        self.has_marks = ("on_invalid", "mark") in wishes
         self.shapes: dict[_Key, Shape] = {}
 
     def shape(self, candidates: tuple[Candidate, ...], default: list[JsonValue]) -> "Shape":
@@ -129,6 +129,11 @@ class Shape:
         """
         schema = root if schema is None else schema
         return _Schema(root).shape(candidates_of(root, schema), declared_default(root, schema))
+
+    def listed(self) -> "Shape":
+        """Return the shape of a list of the root's values."""
+        root = self._schema.root
+        return Shape.of(root, {"type": "array", "items": root})
 
     @property
     def types(self) -> frozenset[str]:

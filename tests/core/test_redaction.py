@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, computed_field, model_serializer
 
 from gateway import Stream
 from gateway.core.document import Document, Encoding, View
@@ -308,3 +308,84 @@ def test_a_schema_that_redacts_where_it_cannot_be_kept_is_refused(schema: dict[s
     """Better than a promise that is broken."""
     with pytest.raises(SchemaInvalid, match="redact"):
         Schema.from_json(schema, limits=Limits())
+
+
+class Renamed(BaseModel):
+    """Written under other names than it is read under: each has the other's."""
+
+    number: Annotated[Secret, Field(alias="x", serialization_alias="note")]
+    note: Annotated[str, Field(alias="y", serialization_alias="x")]
+    free: dict[str, Any] = {}
+
+    @computed_field  # type: ignore[prop-decorator]
+    @property
+    def both(self) -> str:
+        """Return what nobody may see."""
+        return self.number + self.note
+
+
+def ended(schema: Schema, text: str) -> Extraction:
+    """Return an extraction of a whole answer, with its items judged."""
+    extraction = Extraction(schema, epoch="e", limits=Limits(), created_s=0.0)
+    extraction.start(0.0)
+    extraction.feed(text, 0.0)
+    assert extraction.close() is State.COMPLETED
+    extraction.end(extraction.judge(), 0.0)
+    extraction.items.settle(extraction.items.verdicts())
+    return extraction
+
+
+def test_it_is_found_under_the_name_it_is_written_under() -> None:
+    """Swapped aliases move nothing into the open; what is computed of it is not shown."""
+    one = ended(Schema.from_model(Renamed), '{"x":"4929","y":"n","free":{"a":1}}')
+    assert one.document.value == {"x": "n", "note": MASK, "free": {"a": 1}}
+    many = ended(Schema.from_model(Renamed).many(), '{"items":[{"x":"4929","y":"n"}]}')
+    assert many.document.value == [{"x": "n", "note": MASK, "free": {}}]
+    assert '"value":{"x":"[redacted]","y":"n"},"valid":true' in many.items.body(0)
+
+
+class Own(BaseModel):
+    """Writes itself."""
+
+    pin: Secret
+
+    @model_serializer
+    def written(self) -> dict[str, str]:
+        """Move it."""
+        return {"x": self.pin}
+
+
+def test_a_model_that_writes_itself_and_redacts_is_refused() -> None:
+    """Nobody can tell where its values went."""
+    with pytest.raises(SchemaInvalid, match="got a serializer of Own"):
+        Schema.from_model(list[Own])
+
+
+class Numbered(BaseModel):
+    """Whose number may not be shown."""
+
+    pin: Annotated[int, Stream(redact=True)]
+
+
+class Twice(BaseModel):
+    """Has lists beside and below what is redacted."""
+
+    people: list[Numbered]
+    hidden: Annotated[dict[str, list[str]], Stream(redact=True)] = {}
+
+
+def test_items_of_a_list_that_comes_again_are_judged_as_written() -> None:
+    """Not as they are masked, which would not be valid; and those of a hidden one are none."""
+    text = '{"people":[{"pin":4929}],"people":[{"pin":4929}],"hidden":{"a":["4929"]},"hidden":{"a":["4929"]}}'
+    items = ended(Schema.from_model(Twice), text).items
+    bodies = [items.body(number) for number in range(items.closed)]
+    assert [body[body.index('"path"') :] for body in bodies] == [
+        '"path":"/people","index":0,"value":{"pin":null},"valid":true}'
+    ] * 2
+
+
+def test_a_member_called_redact_redacts_nothing() -> None:
+    """It is the policy that counts, not the word."""
+    properties = {"redact": True, "a": {"type": "string", "x-stream": {"state": True}}}
+    schema = Schema.from_json({"type": "object", "properties": properties}, limits=Limits())
+    assert (schema.shape.has_policies, schema.shape.has_redactions) == (True, False)
