@@ -13,6 +13,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from itertools import product
+from math import inf
 from typing import Protocol, assert_never
 
 from gateway.core.extraction import Ending, Extraction, State
@@ -32,7 +33,10 @@ _THREAD_BYTES = 32_768
 
 
 _REST_S = 2.0
-"""How long to wait for the provider's token count once the answer is whole."""
+"""How long a provider may be silent once the answer is whole: its token count may follow."""
+
+_TRAIL_S = 10.0
+"""How long it may go on writing then: what looked whole may have been a draft, with the answer behind it."""
 
 
 class Audience(Protocol):
@@ -75,8 +79,8 @@ def take(extraction: Extraction, delta: Delta, now_s: float) -> Shown:
             extraction.count(input_tokens, output_tokens)
         case Finish(reason):
             extraction.note_finish(reason)
-        case Refusal():
-            extraction.refuse()
+        case Refusal(text):
+            extraction.refuse(text)
         case Reasoning(text):
             extraction.think(text)
             return Shown.REASONING
@@ -233,7 +237,8 @@ class Run:
         """Read one answer: to its end, or until it has cost what it may."""
         if self._request is None:
             raise RuntimeError("a run is executed once")
-        self._has_delta = was_whole = False
+        self._has_delta = False
+        trail_until = inf
         self._wait(self._limits.first_delta_timeout_s)
         async with aclosing(provider.stream(self._request)) as deltas:
             async for delta in deltas:
@@ -246,14 +251,18 @@ class Run:
                 if self.extraction.is_spoiled:
                     _log.info("extraction %s: attempt %d is stopped early", self.id, self.extraction.attempt)
                     return
-                if not was_whole:
-                    was_whole = self.extraction.is_whole
-                    self._wait(_REST_S if was_whole else self._limits.idle_timeout_s)
+                if not self.extraction.is_whole:
+                    self._wait(self._limits.idle_timeout_s)
+                elif trail_until == inf:
+                    trail_until = asyncio.get_running_loop().time() + _TRAIL_S
+                    self._wait(_REST_S)
+                elif isinstance(delta, Text) and not delta.text.isspace():
+                    self._wait(_REST_S, trail_until)
 
-    def _wait(self, silence_s: float) -> None:
+    def _wait(self, silence_s: float, until: float = inf) -> None:
         """Move the deadline: the provider may be silent for so long, and all of it has its own."""
         if self._deadline is not None and self._stop is None:  # a deadline that was moved to now stays there
-            self._deadline.reschedule(min(self._total_until, asyncio.get_running_loop().time() + silence_s))
+            self._deadline.reschedule(min(self._total_until, until, asyncio.get_running_loop().time() + silence_s))
 
     def _timed_out(self) -> ProviderTimeout:
         if asyncio.get_running_loop().time() >= self._total_until:

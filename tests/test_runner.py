@@ -16,7 +16,7 @@ from gateway.core.parts import Shown
 from gateway.core.schema import Schema
 from gateway.errors import GatewayError, ProviderError, ProviderRateLimited
 from gateway.ports import Delta, Finish, Provider, ProviderRequest, Reasoning, Text, Usage
-from gateway.providers.scripted import Gate, ScriptedProvider, Step
+from gateway.providers.scripted import Gate, Pause, ScriptedProvider, Step
 from gateway.runner import Run
 from gateway.slots import Place, Slots
 
@@ -253,6 +253,29 @@ async def test_a_whole_answer_does_not_wait_for_its_finish_for_ever(monkeypatch:
         run = new_run()
         await executed(run, ScriptedProvider(['{"a": "x"}', last]))
         assert run.extraction.state is State.COMPLETED
+
+
+async def test_a_draft_is_followed_to_the_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What looked whole is a draft: as long as the model writes on, it is read."""
+    monkeypatch.setattr("gateway.runner._REST_S", 0.3)
+    run = new_run()
+    words = [step for _ in range(4) for step in (" no,", Pause(0.1))]
+    await executed(run, ScriptedProvider(['{"b": 1}', *words, '{"a": "x"}', Finish("stop")]))
+    assert (run.extraction.state, run.extraction.document.value) == (State.COMPLETED, {"a": "x"})
+
+
+@pytest.mark.parametrize("word", ["so", "\n"])
+async def test_a_model_that_never_stops_is_stopped_behind_its_answer(
+    word: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """White space keeps nobody waiting for longer than silence does, words not for ever."""
+    monkeypatch.setattr("gateway.runner._REST_S", 0.05 if word.isspace() else 5.0)
+    monkeypatch.setattr("gateway.runner._TRAIL_S", 5.0 if word.isspace() else 0.05)
+    run = new_run()
+    words = [step for _ in range(1_000) for step in (word, Pause(0.01))]
+    await executed(run, ScriptedProvider(['{"a": "x"}', *words]))
+    assert run.extraction.state is State.COMPLETED
+    assert run.extraction.written_chars < 1_000
 
 
 async def test_cancelling_before_it_begins() -> None:

@@ -340,9 +340,10 @@ class Extraction:
         if self._shows_text:
             self.reasoning.feed(text)
 
-    def refuse(self) -> None:
-        """Take note that the model refused."""
+    def refuse(self, text: str) -> None:
+        """Take note that the model refused; its words count as written."""
         self._is_refused = True
+        self._thought_chars += len(text)
 
     def note_finish(self, reason: str) -> None:
         """Take the provider's word on why it stopped, or ours: `budget`."""

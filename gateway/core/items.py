@@ -198,9 +198,14 @@ class Items:
         if isinstance(shown, dict) and isinstance(value, dict):
             for key, member in shown.items():
                 self._note_lists(member, value.get(key), append(pointer, key), rev)
-        elif isinstance(shown, list) and isinstance(value, list) and (shown or pointer in self._dropped):
+        elif isinstance(shown, list) and isinstance(value, list) and (shown or self._may_be_left_out(pointer)):
             self._new_run(pointer, value).revs.extend([rev] * len(value))
             self.closed += len(value)
+
+    def _may_be_left_out(self, path: str) -> bool:
+        """Tell whether a list that is shown empty is so because its items were left out, not because it is hidden."""
+        first = append(path, 0)
+        return path in self._dropped and (self._redaction is None or self._redaction.place(first) == first)
 
     def _new_run(self, path: str, values: list[JsonValue]) -> _Run:
         run = _Run(path, self.closed, values, array("L"))

@@ -97,7 +97,7 @@ def test_a_closed_root_is_judged_whatever_the_finish_says(finish: str | None) ->
 def test_a_refusal_after_a_whole_answer_changes_nothing() -> None:
     """A closed root counts before anything else."""
     extraction = begun()
-    extraction.refuse()
+    extraction.refuse("I cannot help with that.")
     seen = [(extraction.feed(piece, 11.0), extraction.is_whole) for piece in (WHOLE[:-1], WHOLE[-1])]
     assert seen == [(True, False), (False, True)]
     assert isinstance(ended(extraction, [], "stop"), Completed)
@@ -176,7 +176,7 @@ def test_answers_that_fail(pieces: list[str], finish: str | None, code: str) -> 
 def test_a_refusal(finish: str | None) -> None:
     """A model that refused has failed, however it stopped."""
     extraction = begun()
-    extraction.refuse()
+    extraction.refuse("I cannot help with that.")
     assert failure(ended(extraction, [], finish)) == "refused"
 
 
