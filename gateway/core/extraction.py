@@ -28,7 +28,7 @@ from gateway.core.reask import Answer, ChatMessage, errors_of, follow_up
 from gateway.core.redaction import Redaction, Transform
 from gateway.core.replica import digest
 from gateway.core.reports import check_reports, dropped_report, failure_report, repair_report
-from gateway.core.rewriting import MAX_CHARS, concluded, later, reread, rewritten
+from gateway.core.rewriting import MAX_CHARS, concluded, later, listed, reread, rewritten
 from gateway.core.schema import ANY, Schema
 from gateway.core.sieve import Dropped, Sieve, sifted
 from gateway.core.tally import Clocks, Counts
@@ -448,7 +448,9 @@ class Extraction:
     def _final(self) -> tuple["_Valid", bool]:
         """Return the valid value, and whether the text had to be read once more for it."""
         parser, types = self._parser, self._types
-        text = "".join(self._texts)[parser.begin :] if self.is_doubtful else ""
+        shape = self._schema.shape
+        is_list = self._schema.wrapper is not None and shape.may_be_array
+        text = "".join(self._texts)[parser.begin :] if self.is_doubtful or is_list else ""
         behind = text[parser.end - parser.begin :]
         try:
             likelier = chain(concluded(behind, types), reread(text, types, parser.ended_in))
@@ -458,7 +460,8 @@ class Extraction:
                 raise self._fault
             return self._valid(self._written()), False
         except InvalidOutput:
-            if (found := self._first_valid(chain(later(behind, types), rewritten(text, types)))) is None:
+            lists = listed(text, shape.item(0).declares) if is_list else ()
+            if (found := self._first_valid(chain(later(behind, types), rewritten(text, types), lists))) is None:
                 raise
             return found, True
 

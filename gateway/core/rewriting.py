@@ -17,7 +17,7 @@ from gateway.core.parser import MAX_DEPTH, ParseError, Parser
 from gateway.core.pointer import JsonValue
 from gateway.errors import OutputTooLarge
 
-__all__ = ["MAX_CHARS", "concluded", "later", "reread", "rewritten"]
+__all__ = ["MAX_CHARS", "concluded", "later", "listed", "reread", "rewritten"]
 
 MAX_CHARS = 65_536
 """Longer text is not to be kept for this."""
@@ -28,6 +28,9 @@ _MAX_REPAIRED_CHARS = 8_192
 
 _MAX_ROOTS = 3
 """So many values behind the root are looked at."""
+
+_MAX_LISTED = 100
+"""So many objects one behind the other make a list: each is read to the end of the text."""
 
 _THINKING_END = re.compile(r"</(?:think|thinking|reasoning)>|◁/think▷|<\|end_of_thought\|>", re.IGNORECASE)
 """Tags whose opening one may stand in the prompt, where the model's text does not tell that it begins with thinking."""
@@ -82,6 +85,30 @@ def rewritten(text: str, types: Collection[str] | None) -> Iterator[JsonValue]:
         yield value
         if (inner := _called(value)) is not None:
             yield inner
+
+
+def listed(text: str, declares: Callable[[str], bool | None]) -> Iterator[JsonValue]:
+    """Yield the list that text may mean where one was asked for and none stands there.
+
+    That is the list in an object's only member, or else the objects that stand one behind the other.
+
+    Args:
+        text: what a model wrote, whole.
+        declares: tells whether an item may have a member; False where it does not declare it.
+    """
+    objects = list(islice(_roots(text, {"object"}), _MAX_LISTED + 1))
+    if len(objects) > _MAX_LISTED:
+        return
+    if len(objects) == 1 and isinstance(objects[0], dict) and len(objects[0]) == 1:
+        (member,) = objects[0].values()
+        if isinstance(member, list):
+            yield member
+    if objects and all(_is_declared(held, declares) for held in objects):
+        yield objects
+
+
+def _is_declared(held: JsonValue, declares: Callable[[str], bool | None]) -> bool:
+    return isinstance(held, dict) and all(declares(key) is not False for key in held)
 
 
 def _roots(text: str, types: Collection[str] | None) -> Iterator[JsonValue]:

@@ -2,7 +2,8 @@
 
 1. A call continues under its id, else under its index, else as the last one; a new id *with a name* begins another
    call, a new id alone does not.
-2. Arguments that are missing, empty or `null` mean `{}`, unless the answer was cut.
+2. Arguments that are missing, empty or `null` mean `{}`, unless the answer was cut. Where arguments follow a `{}`, they
+   count: some relays begin with one.
 """
 
 import json
@@ -11,6 +12,7 @@ from typing import Protocol
 
 from gateway.errors import OutputTooLarge
 from gateway.providers.chunks import Call, Function
+from gateway.providers.nesting import compact
 
 __all__ = ["MAX_HELD_CHARS", "CallNumbers", "Calls", "FirstCall", "arguments_of", "name_of"]
 
@@ -128,18 +130,24 @@ class FirstCall:
 
     def finish(self, *, is_cut: bool) -> str:
         """See `Calls`."""
-        if self._is_open or is_cut:
+        if self._is_open:
             return ""
+        is_nothing = "null".startswith(self._start)
+        if is_cut:
+            return "" if is_nothing else self._start
         return "{}" if self._start in ("", "null") else self._start
 
     def _opened(self, text: str) -> str:
-        """Hold back what may yet turn out to be null."""
+        """Hold back what may yet turn out to be null, or an empty object in front of the arguments."""
         if self._is_open:
             return text
         start = self._start + text
         self._start = start.strip()
-        self._is_open = not "null".startswith(self._start)
-        return start if self._is_open else ""
+        head = compact(start)
+        self._is_open = not ("null".startswith(head) or head == "{}")
+        if not self._is_open:
+            return ""
+        return start[start.index("}") + 1 :] if head.startswith("{}{") else start
 
 
 def name_of(call: Call) -> str:

@@ -350,9 +350,29 @@ def test_the_bare_list_is_the_value(text: str) -> None:
     assert terminal.digest == hashlib.sha256(canonical_text).hexdigest()
 
 
-def test_a_list_without_its_member() -> None:
-    """An object that has not what was asked for is no list."""
-    assert failure(ended(begun(ITEM.many()), ['{"people":[]}'], "stop")) == "invalid_output"
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ('{"people":[{"name":"A"},{"name":"B"}]}', ["A", "B"]),
+        ('{"name":"A"}', ["A"]),
+        ('{"name":"A"}\n{"name":"B"}\n', ["A", "B"]),
+        ('```json\n{"name":"A"}\n```\nand\n```json\n{"name":"B"}\n```', ["A", "B"]),
+    ],
+)
+def test_a_list_without_its_member(text: str, names: list[str]) -> None:
+    """What is asked for is the member `items`; models also call it otherwise, or write the items one by one."""
+    for pieces in ([text], list(text)):
+        extraction = begun(ITEM.many())
+        terminal = ended(extraction, pieces, "stop")
+        assert isinstance(terminal, Completed)
+        assert [item["name"] for item in json.loads(json.dumps(extraction.document.value))] == names
+        assert {"kind": "rewritten", "offset": 0} in terminal.repairs
+
+
+@pytest.mark.parametrize("text", ['{"error":"none"}', '{"a":[],"b":[]}', "{}".join(["", *[" "] * 101, ""])])
+def test_what_is_no_list_either(text: str) -> None:
+    """An object that has something else is no item, and two lists are not one."""
+    assert failure(ended(begun(ITEM.many()), [text], "stop")) == "invalid_output"
 
 
 @given(cut_texts(rendered(repeats=True)))

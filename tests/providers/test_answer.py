@@ -85,6 +85,14 @@ def test_no_arguments_are_an_empty_object(pieces: list[Any]) -> None:
     assert _text(_read(*chunks, _choice("tool_calls"))) == "{}"
 
 
+def test_an_empty_object_in_front_of_the_arguments_is_none() -> None:
+    """Some relays begin a call with one; alone it is what the model wrote, and cut it is too."""
+    chunks = [_choice(tool_calls=[_call(piece)]) for piece in ("{}", '{"a"', ":1}")]
+    assert _text(_read(*chunks, _choice("tool_calls"))) == '{"a":1}'
+    assert _text(_read(chunks[0], _choice("tool_calls"))) == "{}"
+    assert _text(_read(chunks[0], _choice("length"))) == "{}"
+
+
 def test_arguments_that_begin_like_null_are_kept() -> None:
     """Text held back because it could have become null is not lost."""
     chunks = [_choice(tool_calls=[_call(piece)]) for piece in ("n", "ope")]
