@@ -352,6 +352,7 @@ class Gateway:
             heartbeat=self.heartbeat,
             new_id=_new_id,
             welcome=self._welcome,
+            is_private=is_loopback(settings.host) and not settings.tokens and self._authenticate is None,
         )
         static = _static_folder()
         mimetypes.init()  # reads files: now, not at the first request

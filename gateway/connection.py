@@ -17,7 +17,8 @@ from gateway.core.document import Position, View
 from gateway.core.limits import Limits
 from gateway.core.session import Attach, Change, Close, Command, Detach, End, Judge, Phase, Session, Start
 from gateway.core.session import Send as SendMessage
-from gateway.errors import BadRequest, CloseCode, GatewayError, Internal
+from gateway.core.throttle import Throttle
+from gateway.errors import BadRequest, CloseCode, GatewayError, Internal, RateLimited
 from gateway.hub import Audience, Hub, Watch
 from gateway.jobs import Jobs, shown_by, view_of
 from gateway.principal import ANYBODY, Principal
@@ -134,6 +135,7 @@ class Connection:
         self._is_lost = False
         self._leash: asyncio.Timeout | None = None  # ends the reader's waiting
         self._spoke_at = asyncio.get_running_loop().time()
+        self._throttle = Throttle(limits, self._spoke_at)
 
     async def serve(self) -> None:
         """Serve until either side closes."""
@@ -224,12 +226,29 @@ class Connection:
             self._take_text(text)
 
     def _take_text(self, text: str) -> None:
+        message: messages.ClientMessage | BadRequest
         try:
             message = frames.read(text, max_depth=self._limits.message_depth)
         except BadRequest as error:
-            self._do_all(self._session.reject(error))
+            message = error
+        if self._session.phase is Phase.OPEN and not self._is_heard(message):
             return
-        self._do_all(self._session.receive(message))
+        if isinstance(message, BadRequest):
+            self._do_all(self._session.reject(message))
+        else:
+            self._do_all(self._session.receive(message))
+
+    def _is_heard(self, message: messages.ClientMessage | BadRequest) -> bool:
+        """Tell whether a message is taken, or one too many."""
+        try:
+            now_s = asyncio.get_running_loop().time()
+            self._throttle.take(now_s, is_watch=isinstance(message, messages.Watch))
+        except RateLimited as error:
+            self._say(messages.error_message(error, id=getattr(message, "id", None)))
+            if self._throttle.is_abused:
+                self._do(Close(CloseCode.RATE_ABUSE, error.message))
+            return False
+        return True
 
     # Commands out
 

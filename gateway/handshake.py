@@ -3,8 +3,9 @@
 import base64
 import binascii
 import logging
+import time
 from collections.abc import Callable, Mapping
-from functools import partial
+from math import ceil
 from typing import Any
 
 from starlette.requests import HTTPConnection
@@ -14,10 +15,12 @@ from gateway.connection import Connection, Heartbeat, Receive, Send
 from gateway.core import messages
 from gateway.core.limits import Limits
 from gateway.core.session import Session
-from gateway.errors import CloseCode
+from gateway.errors import CloseCode, OverCapacity
+from gateway.headcount import Arrivals, Headcount, network_of
 from gateway.hub import Hub
 from gateway.jobs import Jobs
 from gateway.origins import Origins
+from gateway.principal import Principal
 from gateway.tasks import Tasks
 
 __all__ = ["STALL_EXTENSION", "Handshake"]
@@ -43,6 +46,7 @@ class Handshake:
         heartbeat: beats for every connection.
         new_id: makes a session's name.
         welcome: what every `welcome` says, but for the session's name.
+        is_private: only this machine can come here, and nobody is asked who it is: no address and nobody is bounded.
     """
 
     def __init__(
@@ -57,8 +61,14 @@ class Handshake:
         heartbeat: Heartbeat,
         new_id: Callable[[], str],
         welcome: Callable[[], Mapping[str, Any]],
+        is_private: bool = False,
     ) -> None:
         """Know what every connection shares."""
+        most_of_address = None if is_private else limits.max_connections_per_address
+        most_of_principal = None if is_private else limits.max_connections_per_principal
+        self._arrivals = None if is_private else Arrivals(limits)
+        self._addresses = Headcount(most_of_address, "connections of one address")
+        self._principals = Headcount(most_of_principal, "connections with one credential")
         self._origins = origins
         self._access = access
         self._hub = hub
@@ -81,7 +91,24 @@ class Handshake:
         elif len(self._heartbeat) >= self._limits.max_connections:
             await _refuse(scope, send, 503, "too many connections", retry_after_s=5)
         else:
+            await self._enter(scope, receive, send)
+
+    async def _enter(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one WebSocket from an address that comes and has come neither too often nor too many times at once."""
+        address = network_of((scope.get("client") or ("",))[0])
+        wait_s = 0.0 if self._arrivals is None else self._arrivals.arrive(address, time.monotonic())
+        if wait_s:
+            await _refuse(scope, send, 429, "too many handshakes from this address", retry_after_s=ceil(wait_s))
+            return
+        try:
+            self._addresses.enter(address)
+        except OverCapacity as error:
+            await _refuse(scope, send, 429, error.message, retry_after_s=5)
+            return
+        try:
             await self._accept(scope, receive, send)
+        finally:
+            self._addresses.leave(address)
 
     async def _accept(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         offered = list(scope.get("subprotocols") or ())
@@ -93,11 +120,20 @@ class Handshake:
             await send({"type": "websocket.close", "code": int(CloseCode.SUBPROTOCOL), "reason": reason})
             return
         await send({"type": "websocket.accept", "subprotocol": messages.PROTOCOL})
+        counted: list[str] = []
+
+        async def authenticate(credential: str | None) -> Principal:
+            principal = await self._access.principal(HTTPConnection(scope), credential)
+            if principal.name:
+                self._principals.enter(principal.name)
+                counted.append(principal.name)
+            return principal
+
         connection = Connection(
             receive,
             send,
             session=Session(limits=self._limits, credential=_credential(offered)),
-            authenticate=partial(self._access.principal, HTTPConnection(scope)),
+            authenticate=authenticate,
             welcome=self._welcomed,
             hub=self._hub,
             jobs=self._jobs,
@@ -110,6 +146,8 @@ class Handshake:
             await connection.serve()
         finally:
             self._heartbeat.detach(connection)
+            for name in counted:
+                self._principals.leave(name)
 
     def _welcomed(self) -> messages.Welcome:
         return messages.Welcome(session=self._new_id(), **self._welcome())

@@ -451,6 +451,7 @@ class Hub:
             limits.provider_queue,
             "as many extractions as may wait are waiting for the provider",
         )
+        self._shares: dict[str, Slots] = {}  # of the provider's places, by principal
         self._keys: dict[tuple[str, str], tuple[str, Audience]] = {}  # key → what was asked, the run
         self._key_of: dict[str, tuple[str, str]] = {}  # extraction → key
         self._eviction: asyncio.TimerHandle | None = None
@@ -489,7 +490,7 @@ class Hub:
                 raise IdempotencyConflict("key: expected the same request as before, got another", param="key")
             return audience, True
         turn = None if turns is None else _turn(turns, job.busy)
-        audience = self._new_run(job, Place(self._calls, turn))
+        audience = self._new_run(job, Place(self._calls, turn, self._share_of(job.principal)))
         if turn is not None:
             turn.leave = audience.run.cancel
         if job.key is not None:
@@ -528,7 +529,7 @@ class Hub:
         run = Run(self._new_id(), extraction, job.request, limits=self._limits, now_s=self._now_s, new_id=self._new_id)
         audience = Audience(
             run,
-            partial(self._retire, job.retain_s),
+            partial(self._retire, job.retain_s, job.principal),
             reporter=self._reporter(job, run),
             cancel_after_s=job.cancel_after_s,
             realm=job.realm,
@@ -553,7 +554,17 @@ class Hub:
         """Let go of what has ended."""
         self._stop_evicting()
 
-    def _retire(self, retain_s: float | None, audience: Audience) -> None:
+    def _share_of(self, principal: str) -> Slots | None:
+        """Return the provider's places that somebody may have; None for all of them, where nobody says who it is."""
+        most, queue = self._limits.provider_calls_per_principal, self._limits.provider_queue
+        if not principal:
+            return None
+        full = "as many extractions as may wait for this credential's provider calls are waiting"
+        return self._shares.setdefault(principal, Slots(most, queue, full))
+
+    def _retire(self, retain_s: float | None, principal: str, audience: Audience) -> None:
+        if principal in self._shares and self._shares[principal].is_idle:
+            del self._shares[principal]
         extraction = audience.run.extraction
         size_bytes = extraction.document.value_bytes + len(extraction.terminal_text)
         self._store.retire(audience.run.id, size_bytes, retain_s)

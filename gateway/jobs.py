@@ -57,6 +57,7 @@ class Job:
         redact: what a leaf that may not be shown is shown as.
         checks: what is expected of the whole value, and only reported.
         realm: whose it is.
+        principal: who asks; nobody in particular where that is empty.
     """
 
     extractor: str
@@ -73,6 +74,7 @@ class Job:
     redact: Transform | None = None
     checks: tuple[Check, ...] = ()
     realm: str = ""
+    principal: str = ""
 
 
 def view_of(options: messages.Extract | messages.Watch) -> View:
@@ -161,6 +163,7 @@ class Jobs:
             redact=extractor.redact,
             checks=extractor.checks,
             realm=principal.realm,
+            principal=principal.name,
         )
 
     def _extractor(self, request: messages.Extract) -> Extractor:

@@ -10,9 +10,14 @@ from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
 
 from gateway.app import Gateway
+from gateway.core.limits import Limits
+from gateway.core.throttle import Bucket
+from gateway.errors import CloseCode
 from gateway.handshake import STALL_EXTENSION
 
 __all__ = ["Listening", "serve", "server"]
@@ -65,7 +70,8 @@ def server(gateway: Gateway, on_listening: Listening) -> uvicorn.Server:
         gateway.app,
         host=gateway.settings.host,
         port=gateway.settings.port,
-        ws=type("_WebSocket", (_WebSocket,), {"stall_s": gateway.limits.send_stall_s}),
+        http=type("_Http", (_Http,), {"limits": gateway.limits}),
+        ws=type("_WebSocket", (_WebSocket,), {"limits": gateway.limits}),
         ws_max_size=gateway.limits.message_bytes,
         ws_ping_interval=_PING_S,
         ws_ping_timeout=_PING_S,
@@ -96,16 +102,105 @@ class _Server(uvicorn.Server):
             self._on_listening(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
 
 
-class _WebSocket(WebSocketsSansIOProtocol):
-    """Ends what does not end by itself, and reads nothing from a peer that does not read."""
+_TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 
-    stall_s: ClassVar[float]
+
+class _Http(H11Protocol):
+    """Ends whoever takes longer for the head of a request than may be taken for `hello`."""
+
+    limits: ClassVar[Limits]
+
+    _leash: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._head_came()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        known = self.scope
+        super().data_received(data)
+        if self.scope is not known:
+            self._head_came()
+        elif self._leash is None and not self._is_answering:
+            self._wait_for_head()
+
+    @property
+    def _is_answering(self) -> bool:
+        cycle: RequestResponseCycle | None = self.cycle  # there is none before the first request
+        return cycle is not None and not cycle.response_complete
+
+    def _wait_for_head(self) -> None:
+        self._leash = self.loop.call_later(self.limits.hello_timeout_s, self._give_up)
+
+    def _head_came(self) -> None:
+        if self._leash is not None:
+            self._leash.cancel()
+            self._leash = None
+
+    def _give_up(self) -> None:
+        self._leash = None
+        self.transport.write(_TOO_LATE)
+        self.transport.close()
+        self.loop.call_later(_LAST_WORDS_S, self.transport.abort)
+
+
+class _WebSocket(WebSocketsSansIOProtocol):
+    """Ends what does not end by itself, reads nothing from a peer that does not read, and bounds what it may send."""
+
+    limits: ClassVar[Limits]
 
     _ending: asyncio.TimerHandle | None = None
     _sample: asyncio.TimerHandle | None = None
+    _control: Bucket | None = None
 
     _unsent_bytes = 0  # the least that was seen while the peer did not take everything
     _progress_at = 0.0
+
+    def handle_cont(self, event: Frame) -> None:
+        if len(self.frames) >= self.limits.fragments_per_message:
+            self._fail(CloseCode.TOO_BIG, f"expected at most {self.limits.fragments_per_message} fragments a message")
+        else:
+            super().handle_cont(event)
+
+    def handle_ping(self) -> None:
+        if self._may_control():
+            super().handle_ping()
+
+    def handle_pong(self, event: Frame) -> None:
+        if self._may_control():
+            super().handle_pong(event)
+
+    def handle_events(self) -> None:
+        if not self.close_sent:
+            super().handle_events()
+
+    def _may_control(self) -> bool:
+        """Count a control frame, and tell whether it is heard."""
+        if self.close_sent:
+            return False
+        now, limits = self.loop.time(), self.limits
+        if self._control is None:
+            self._control = Bucket(limits.control_frames_per_s, limits.control_frames_burst, now)
+        is_heard = not self._control.take(now)
+        if not is_heard:
+            self._fail(
+                CloseCode.RATE_ABUSE, f"expected at most {limits.control_frames_per_s:g} control frames a second"
+            )
+        return is_heard
+
+    def _fail(self, code: CloseCode, reason: str) -> None:
+        """Close from here, where the application has no say; what the peer still sends is not read."""
+        _log.info("a connection was closed with %d: %s", code, reason)
+        self.frames = []
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": int(code), "reason": reason})
+        self.conn.fail(int(code), reason)
+        self.transport.write(b"".join(self.conn.data_to_send()))
+        self.close_sent = True
+        self._end_in(_LAST_WORDS_S)  # to close at once, with something unread, would take back what was written
 
     def shutdown(self) -> None:
         super().shutdown()
@@ -147,17 +242,17 @@ class _WebSocket(WebSocketsSansIOProtocol):
         return event
 
     def _sample_later(self) -> None:
-        self._sample = self.loop.call_later(self.stall_s / 4, self._sample_progress)
+        self._sample = self.loop.call_later(self.limits.send_stall_s / 4, self._sample_progress)
 
     def _sample_progress(self) -> None:
         """End a peer that has taken no byte for `send_stall_s`; one that is slow may stay (PROTOCOL.md §6)."""
         unsent_bytes, now = self.transport.get_write_buffer_size(), self.loop.time()
         if unsent_bytes < self._unsent_bytes:
             self._unsent_bytes, self._progress_at = unsent_bytes, now
-        if now - self._progress_at < self.stall_s:
+        if now - self._progress_at < self.limits.send_stall_s:
             self._sample_later()
         else:
-            _log.info("a connection was dropped: it took nothing for %g s", self.stall_s)
+            _log.info("a connection was dropped: it took nothing for %g s", self.limits.send_stall_s)
             self.transport.abort()
 
     def _end_in(self, seconds: float) -> None:

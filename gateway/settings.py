@@ -2,6 +2,7 @@
 
 import os
 import re
+import sys
 from collections.abc import Mapping
 from dataclasses import fields
 from ipaddress import ip_address
@@ -17,6 +18,7 @@ from gateway.core.limits import Limits
 __all__ = ["Settings", "SettingsError", "in_words", "is_loopback", "limits_from"]
 
 _PREFIX = "GATEWAY_"
+_TINY = sys.float_info.min
 
 _ORIGIN = re.compile(r"(?P<origin>(?P<scheme>https?)://([\w.-]+|\[[\da-f:.]+\]))(?P<port>:\d{1,5})?/?", re.ASCII)
 _IMPLIED_PORTS = {"http": ":80", "https": ":443"}
@@ -139,6 +141,7 @@ def limits_from(environment: Mapping[str, str] | None = None) -> Limits:
         name = names[str(error.errors()[0]["loc"][0])]
         raise SettingsError(f"{name}: expected a number, got {environment[name]!r}") from None
     for name in given:
-        if not 0 < getattr(limits, name) < inf:
-            raise SettingsError(f"{names[name]}: expected a number above zero, got {environment[names[name]]!r}")
+        least, expected = (0, "a number from 0") if name.startswith("drain_") else (_TINY, "a number above zero")
+        if not least <= getattr(limits, name) < inf:
+            raise SettingsError(f"{names[name]}: expected {expected}, got {environment[names[name]]!r}")
     return limits

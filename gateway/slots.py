@@ -68,6 +68,11 @@ class Slots:
         self._waiting: OrderedDict[Slot, None] = OrderedDict()
 
     @property
+    def is_idle(self) -> bool:
+        """Whether nobody has a place or waits for one."""
+        return not (self._held or self._waiting)
+
+    @property
     def has_free(self) -> bool:
         """Whether the next one need not wait."""
         return self._free > 0
@@ -128,38 +133,46 @@ class Slots:
 
 
 class Place:
-    """A provider call's place, for which a session's own limit may have to be waited for first.
+    """A provider call's place, for which a session's own limit, and that of who asks, may have to be waited for first.
 
     Args:
         calls: the provider's places.
         turn: one of the session's, where a session asks.
+        share: the places of who asks, where they are bounded.
 
     Raises:
-        OverCapacity: as many as may wait for the provider are waiting; the turn has been given back.
+        OverCapacity: as many as may wait are waiting; the turn has been given back.
     """
 
-    def __init__(self, calls: Slots, turn: Slot | None = None) -> None:
-        """Reserve, unless it is not this session's turn yet."""
-        self._calls = calls
+    def __init__(self, calls: Slots, turn: Slot | None = None, share: Slots | None = None) -> None:
+        """Reserve what is next in turn, and what follows as long as there is nothing to wait for."""
         self._turn = turn
-        self._call: Slot | None = None
-        if turn is None or turn.is_held:
-            try:
-                self._call = calls.reserve()
-            except OverCapacity:
-                self.release()
-                raise
+        self._stages = [calls] if share is None else [share, calls]
+        self._slots: list[Slot] = []
+        if turn is not None and not turn.is_held:
+            return
+        try:
+            while len(self._slots) < len(self._stages) and all(slot.is_held for slot in self._slots):
+                self._reserve(is_accepted=False)
+        except OverCapacity:
+            self.release()
+            raise
 
     async def acquire(self) -> None:
         """Wait until the provider may be called."""
         if self._turn is not None:
             await self._turn.acquire()
-        if self._call is None:
-            self._call = self._calls.reserve(is_accepted=True)
-        await self._call.acquire()
+        for number in range(len(self._stages)):
+            if number == len(self._slots):
+                self._reserve(is_accepted=True)
+            await self._slots[number].acquire()
 
     def release(self) -> None:
         """Give everything back; without effect the second time."""
-        for slot in (self._call, self._turn):
-            if slot is not None:
-                slot.release()
+        for slot in reversed(self._slots):
+            slot.release()
+        if self._turn is not None:
+            self._turn.release()
+
+    def _reserve(self, *, is_accepted: bool) -> None:
+        self._slots.append(self._stages[len(self._slots)].reserve(is_accepted=is_accepted))

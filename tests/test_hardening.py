@@ -24,6 +24,8 @@ pytestmark = pytest.mark.anyio
 
 ANYTHING: dict[str, Any] = {"type": "object", "properties": {}, "additionalProperties": True}
 OK: Script = ['{"a": 1}', Finish("stop")]
+UNHURRIED: dict[str, Any] = {"messages_burst": 1_000_000, "control_frames_burst": 1_000_000_000}
+"""Limits under which a flood is only a flood; tests/test_limits.py has those that end one."""
 
 
 async def answer_to(text: str, **limits: Any) -> dict[str, Any]:
@@ -156,7 +158,7 @@ async def test_doubling_schemas_are_counted_and_not_expanded() -> None:
 
 async def test_a_flood_of_pings_by_one_who_reads() -> None:
     """Everyone is answered, in order; nothing piles up."""
-    async with opened(ScriptedProvider(OK)) as gateway, joined(gateway.app) as socket:
+    async with opened(ScriptedProvider(OK), **UNHURRIED) as gateway, joined(gateway.app) as socket:
         client = await greeted(socket)
         for number in range(5_000):
             await client.say(type="ping", nonce=number)
@@ -166,7 +168,7 @@ async def test_a_flood_of_pings_by_one_who_reads() -> None:
 async def test_a_flood_of_pings_by_one_who_does_not_read() -> None:
     """The control lane is bounded: the connection is ended, others do not notice."""
     async with (
-        opened(ScriptedProvider(OK), send_stall_s=0.02) as gateway,
+        opened(ScriptedProvider(OK), send_stall_s=0.02, **UNHURRIED) as gateway,
         joined(gateway.app) as bystander,
         joined(gateway.app) as flooder,
     ):
@@ -180,7 +182,7 @@ async def test_a_flood_of_pings_by_one_who_does_not_read() -> None:
 
 async def test_a_late_reader_of_a_flood_is_told_why() -> None:
     """4413 behind what was on its way."""
-    async with opened(ScriptedProvider(OK)) as gateway, joined(gateway.app) as socket:
+    async with opened(ScriptedProvider(OK), **UNHURRIED) as gateway, joined(gateway.app) as socket:
         client = await greeted(socket)
         socket.reading.clear()
         for number in range(1_000):
@@ -213,7 +215,7 @@ async def deaf_client(provider: ScriptedProvider, **limits: Any) -> AsyncGenerat
 
 async def test_a_flood_of_websocket_pings_by_one_who_does_not_read() -> None:
     """The server stops reading them instead of keeping its answers: what it holds stays small."""
-    async with deaf_client(ScriptedProvider(OK)) as (socket, protocol):
+    async with deaf_client(ScriptedProvider(OK), **UNHURRIED) as (socket, protocol):
         flood = Frame(Opcode.PING, b"x" * 125).serialize(mask=True) * 1_000
         while protocol.writable.is_set():
             socket.transport.write(flood)
