@@ -30,6 +30,7 @@ from gateway.core.limits import Limits
 from gateway.core.parts import ENCODINGS
 from gateway.core.redaction import Transform
 from gateway.core.schema import Schema
+from gateway.drain import drained
 from gateway.errors import BadRequest
 from gateway.handshake import Handshake
 from gateway.hooks import Hook, HookEvent, Hooks
@@ -92,6 +93,7 @@ class Gateway:
         self.limits = limits_from() if limits is None else limits
         self.tasks = Tasks()
         self.heartbeat = Heartbeat(_HEARTBEAT_S)
+        self.is_draining = False
         self._authenticate = authenticate
         self._loop: asyncio.AbstractEventLoop | None = None  # of the extractions in process
         self._given = provider
@@ -326,10 +328,38 @@ class Gateway:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def close(self) -> None:
-        """End every run and let go of the provider; called by the application's shutdown where it has one."""
+    async def drain(self) -> None:
+        """Let everybody go, in the time that PROTOCOL.md §10 gives; `gateway serve` does so at SIGTERM.
+
+        An application that mounts the gateway may call this before its server closes the connections.
+        """
+        self.is_draining = True
+        hub = self.hub
+
+        def refuse() -> None:
+            hub.is_closing = True
+
+        await drained(
+            lambda: list(self.heartbeat),
+            limits=self.limits,
+            is_running=lambda: bool(hub.running()),
+            refuse=refuse,
+            end_runs=self._end_runs,
+            has_balancer=not self._is_private,
+        )
+
+    def _end_runs(self) -> None:
         for run in self.hub.running():
             run.shut_down()
+
+    @property
+    def _is_private(self) -> bool:
+        """Whether only this machine can come here, and nobody is asked who it is."""
+        return is_loopback(self.settings.host) and not self.settings.tokens and self._authenticate is None
+
+    async def close(self) -> None:
+        """End every run and let go of the provider; called by the application's shutdown where it has one."""
+        self._end_runs()
         await self.tasks.close(patience_s=_LAST_WORDS_S)
         self.hub.close()
         await self.provider.close()
@@ -352,7 +382,7 @@ class Gateway:
             heartbeat=self.heartbeat,
             new_id=_new_id,
             welcome=self._welcome,
-            is_private=is_loopback(settings.host) and not settings.tokens and self._authenticate is None,
+            is_private=self._is_private,
         )
         static = _static_folder()
         mimetypes.init()  # reads files: now, not at the first request
@@ -403,14 +433,14 @@ class Gateway:
             connection.tell(message)
 
     async def _readyz(self, _: Request) -> Response:
-        is_full = len(self.heartbeat) >= self.limits.max_connections
+        is_ready = not self.is_draining and len(self.heartbeat) < self.limits.max_connections
         status = {
-            "ready": not is_full,
+            "ready": is_ready,
             "provider": self.provider.name,
             "state": self._described()["state"],
             "connections": len(self.heartbeat),
         }
-        return JSONResponse(status, status_code=503 if is_full else 200)
+        return JSONResponse(status, status_code=200 if is_ready else 503)
 
 
 def _milliseconds(interval: float) -> int:

@@ -133,6 +133,7 @@ class Connection:
         self._close: Close | None = None
         self._writer: asyncio.Task[None] | None = None
         self._is_lost = False
+        self._farewell: messages.GoAway | None = None  # to be said once the session is open
         self._leash: asyncio.Timeout | None = None  # ends the reader's waiting
         self._spoke_at = asyncio.get_running_loop().time()
         self._throttle = Throttle(limits, self._spoke_at)
@@ -159,6 +160,18 @@ class Connection:
         """Send a message that is about no watch, where the session is open."""
         if self._session.phase is Phase.OPEN and not self._is_over:
             self._say(message)
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether it has watches without a terminal, or something to write."""
+        return not self._is_over and bool(self._watches or self._lane or self._writer is not None)
+
+    def go_away(self, message: messages.GoAway) -> None:
+        """Tell the session that it will be closed: now, or behind its `welcome`."""
+        if self._session.phase is Phase.OPEN:
+            self.tell(message)
+        else:
+            self._farewell = message
 
     def shut(self, code: CloseCode, reason: str) -> None:
         """Close from our side."""
@@ -197,6 +210,8 @@ class Connection:
             self._do_all(self._session.deny(Internal("it could not be found out who this is")))
         else:
             self._do_all(self._session.admit(self._welcome()))
+            if self._farewell is not None:
+                self.tell(self._farewell)
 
     @property
     def _is_over(self) -> bool:

@@ -88,6 +88,8 @@ class Handshake:
         if not self._origins.allows(origin):
             _log.warning("a connection from origin %.200r was refused; GATEWAY_ORIGINS lists who may", origin)
             await _refuse(scope, send, 403, "this origin is not allowed")
+        elif self._hub.is_closing:
+            await _refuse(scope, send, 503, "the server is about to restart", retry_after_s=1)
         elif len(self._heartbeat) >= self._limits.max_connections:
             await _refuse(scope, send, 503, "too many connections", retry_after_s=5)
         else:

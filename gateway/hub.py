@@ -16,7 +16,7 @@ from gateway.core.document import Position, View
 from gateway.core.extraction import Extraction
 from gateway.core.limits import Limits
 from gateway.core.parts import Shown, cursors
-from gateway.errors import GatewayError, IdempotencyConflict
+from gateway.errors import GatewayError, IdempotencyConflict, ShuttingDown
 from gateway.hooks import Hooks, Reporter
 from gateway.jobs import Busy, Job
 from gateway.judging import Judging
@@ -427,6 +427,9 @@ class Hub:
         now_s: reads a monotonic clock.
         new_id: makes an unguessable name.
         hooks: the application's.
+
+    Attributes:
+        is_closing: nothing new may begin.
     """
 
     def __init__(
@@ -440,6 +443,7 @@ class Hub:
         hooks: Hooks | None = None,
     ) -> None:
         """Begin with no extraction."""
+        self.is_closing = False
         self._provider = provider
         self._limits = limits
         self._tasks = tasks
@@ -482,6 +486,7 @@ class Hub:
         Raises:
             IdempotencyConflict: the key was used for another job.
             OverCapacity: as many extractions as may run, or as may wait, do.
+            ShuttingDown: nothing new may begin.
         """
         self._store.evict()
         if job.key is not None and job.key in self._keys:
@@ -489,6 +494,8 @@ class Hub:
             if body != job.body:
                 raise IdempotencyConflict("key: expected the same request as before, got another", param="key")
             return audience, True
+        if self.is_closing:
+            raise ShuttingDown("the server is about to restart", retry_after_ms=1_000)
         turn = None if turns is None else _turn(turns, job.busy)
         audience = self._new_run(job, Place(self._calls, turn, self._share_of(job.principal)))
         if turn is not None:

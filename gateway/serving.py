@@ -5,14 +5,15 @@ uvicorn waits for ever for such a peer to take what is buffered, and answers its
 
 import asyncio
 import logging
+import signal
 import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any, ClassVar, TypeAlias
 
 import uvicorn
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
-from websockets.frames import Frame
 
 from gateway.app import Gateway
 from gateway.core.limits import Limits
@@ -82,13 +83,41 @@ def server(gateway: Gateway, on_listening: Listening) -> uvicorn.Server:
         log_config=None,
         log_level="warning",
     )
-    return _Server(config, on_listening)
+    return _Server(config, gateway, on_listening)
 
 
 class _Server(uvicorn.Server):
-    def __init__(self, config: uvicorn.Config, on_listening: Listening) -> None:
+    """Lets everybody go at SIGTERM before it stops; a second one, or SIGINT, stops it at once."""
+
+    def __init__(self, config: uvicorn.Config, gateway: Gateway, on_listening: Listening) -> None:
         super().__init__(config)
+        self._gateway = gateway
         self._on_listening = on_listening
+        self._draining: asyncio.Task[None] | None = None
+        self._is_asked_to_drain = False
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if sig != signal.SIGTERM or self._is_asked_to_drain or not self.started:
+            super().handle_exit(sig, frame)
+            return
+        self._captured_signals.append(sig)
+        self._is_asked_to_drain = True
+
+    async def on_tick(self, counter: int) -> bool:
+        if self._is_asked_to_drain and self._draining is None:
+            self._draining = asyncio.create_task(self._drain(), name="drain")
+        return await super().on_tick(counter)
+
+    async def shutdown(self, sockets: list[Any] | None = None) -> None:
+        if self._draining is not None:
+            self._draining.cancel()
+        await super().shutdown(sockets)
+
+    async def _drain(self) -> None:
+        try:
+            await self._gateway.drain()
+        finally:
+            self.should_exit = True
 
     async def startup(self, sockets: list[Any] | None = None) -> None:
         try:
@@ -156,11 +185,12 @@ class _WebSocket(WebSocketsSansIOProtocol):
     _ending: asyncio.TimerHandle | None = None
     _sample: asyncio.TimerHandle | None = None
     _control: Bucket | None = None
+    _has_failed = False
 
     _unsent_bytes = 0  # the least that was seen while the peer did not take everything
     _progress_at = 0.0
 
-    def handle_cont(self, event: Frame) -> None:
+    def handle_cont(self, event: Any) -> None:
         if len(self.frames) >= self.limits.fragments_per_message:
             self._fail(CloseCode.TOO_BIG, f"expected at most {self.limits.fragments_per_message} fragments a message")
         else:
@@ -170,17 +200,17 @@ class _WebSocket(WebSocketsSansIOProtocol):
         if self._may_control():
             super().handle_ping()
 
-    def handle_pong(self, event: Frame) -> None:
+    def handle_pong(self, event: Any) -> None:
         if self._may_control():
             super().handle_pong(event)
 
     def handle_events(self) -> None:
-        if not self.close_sent:
+        if not self._has_failed:
             super().handle_events()
 
     def _may_control(self) -> bool:
         """Count a control frame, and tell whether it is heard."""
-        if self.close_sent:
+        if self._has_failed:
             return False
         now, limits = self.loop.time(), self.limits
         if self._control is None:
@@ -199,7 +229,7 @@ class _WebSocket(WebSocketsSansIOProtocol):
         self.queue.put_nowait({"type": "websocket.disconnect", "code": int(code), "reason": reason})
         self.conn.fail(int(code), reason)
         self.transport.write(b"".join(self.conn.data_to_send()))
-        self.close_sent = True
+        self.close_sent = self._has_failed = True
         self._end_in(_LAST_WORDS_S)  # to close at once, with something unread, would take back what was written
 
     def shutdown(self) -> None:

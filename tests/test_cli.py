@@ -1,15 +1,11 @@
 """The command as a process: what it says, how it ends."""
 
-import asyncio
 import json
 import os
-import re
 import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -21,10 +17,10 @@ from gateway.cli import main
 from gateway.recordings import CONFERENCE_TEXT
 from gateway.version import __version__
 from tests.fakes.client import connected
+from tests.fakes.commands import address, process
 
 pytestmark = pytest.mark.anyio
 
-ROOT = Path(__file__).parent.parent
 APPLICATION = """
 from pydantic import BaseModel
 from gateway import Gateway
@@ -44,30 +40,6 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith(("GATEWAY_", "OPENAI_")) and name != "GATEWAY_STREAMS":
             monkeypatch.delenv(name)
-
-
-@asynccontextmanager
-async def process(*arguments: str, cwd: Path = ROOT, **environment: str) -> AsyncGenerator[asyncio.subprocess.Process]:
-    """Give a running command; whatever happens it has ended afterwards."""
-    path = {**os.environ, "PYTHONPATH": str(ROOT), **environment}
-    command = [sys.executable, "-m", "gateway", *arguments]
-    pipe = asyncio.subprocess.PIPE
-    started = await asyncio.create_subprocess_exec(*command, cwd=cwd, env=path, stdout=pipe, stderr=pipe)
-    try:
-        yield started
-    finally:
-        if started.returncode is None:
-            started.kill()
-        await started.communicate()
-
-
-async def address(running: asyncio.subprocess.Process) -> str:
-    """Return where a server listens, once it does."""
-    assert running.stderr is not None
-    while line := (await running.stderr.readline()).decode():
-        if match := re.search(r"http://\S+", line):
-            return match[0]
-    pytest.fail("it ended before it listened")
 
 
 async def test_ctrl_c_stops_at_once_with_a_run_and_a_client() -> None:
@@ -112,7 +84,7 @@ async def test_the_log_is_no_place_for_strangers_to_write_in() -> None:
 
 
 async def test_the_example_plays() -> None:
-    """Out of the box: the conference, and schemas of one's own on loopback; SIGTERM ends it without a word."""
+    """Out of the box: the conference, and schemas of one's own on loopback; SIGTERM ends it with one line."""
     async with (
         process("serve", "--port", "0", "--provider", "recorded", "--speed", "0") as running,
         connected(await address(running)) as client,
@@ -122,7 +94,7 @@ async def test_the_example_plays() -> None:
         _, said = await running.communicate()
     assert [user["name"] for user in watch.value["users"]][:2] == ["John Doe", "Jane Smith"]
     assert (client.welcome["inline_schemas"], client.welcome["provider"]["name"]) == (True, "recorded")
-    assert (running.returncode, said) == (-signal.SIGTERM, b"")
+    assert (running.returncode, said.count(b"\n"), b"draining: 1 connections" in said) == (-signal.SIGTERM, 1, True)
 
 
 async def test_an_application_of_ones_own(tmp_path: Path) -> None:
