@@ -12,10 +12,24 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeAlias, assert_never
 
+from gateway.channels import News
 from gateway.core import frames, messages
 from gateway.core.document import Position, View
 from gateway.core.limits import Limits
-from gateway.core.session import Attach, Change, Close, Command, Detach, End, Judge, Phase, Session, Start
+from gateway.core.session import (
+    Attach,
+    Change,
+    Close,
+    Command,
+    Detach,
+    End,
+    Follow,
+    Judge,
+    Phase,
+    Session,
+    Start,
+    Unfollow,
+)
 from gateway.core.session import Send as SendMessage
 from gateway.core.throttle import Throttle
 from gateway.errors import BadRequest, CloseCode, GatewayError, Internal, RateLimited
@@ -33,11 +47,28 @@ _LANE_MESSAGES = 256
 _LANE_CHARS = 262_144
 """Bounds of the control lane (PROTOCOL.md §6); beyond them the client reads no more."""
 
+_NEWS = 4_096
+"""Extractions whose announcements wait; a channel may have as many that run as the server."""
+
 _log = logging.getLogger("gateway")
 
 
 class _PeerLost(Exception):
     """The peer is gone, or takes nothing any more."""
+
+
+class _Ear:
+    """One follow of a connection: it holds nothing, and passes on what it hears."""
+
+    __slots__ = ("_hear", "channel", "id")
+
+    def __init__(self, id_: str, channel: str, hear: Callable[["_Ear", News], None]) -> None:
+        self.id = id_
+        self.channel = channel
+        self._hear = hear
+
+    def hear(self, news: News) -> None:
+        self._hear(self, news)
 
 
 class Heartbeat:
@@ -127,8 +158,10 @@ class Connection:
         self._tasks = tasks
         self._lane: deque[str] = deque()
         self._lane_chars = 0
+        self._news: dict[tuple[str, str], messages.Announcement] = {}  # by follow and extraction: the newest wins
         self._dirty: deque[Watch] = deque()
         self._watches: dict[str, Watch] = {}
+        self._ears: dict[str, _Ear] = {}
         self._turns = hub.new_turns()  # of the extractions this session starts
         self._close: Close | None = None
         self._writer: asyncio.Task[None] | None = None
@@ -148,6 +181,8 @@ class Connection:
             self._is_lost = True
             for id_ in list(self._watches):
                 self._detach(id_)
+            for id_ in list(self._ears):
+                self._unfollow(id_)
             if self._writer is not None:
                 self._writer.cancel()
 
@@ -164,7 +199,7 @@ class Connection:
     @property
     def is_busy(self) -> bool:
         """Whether it has watches without a terminal, or something to write."""
-        return not self._is_over and bool(self._watches or self._lane or self._writer is not None)
+        return not self._is_over and bool(self._watches or self._lane or self._news or self._writer is not None)
 
     def go_away(self, message: messages.GoAway) -> None:
         """Tell the session that it will be closed: now, or behind its `welcome`."""
@@ -292,6 +327,8 @@ class Connection:
                 watch.audience.adjust(watch, interval_ms)
             case End(extraction, id_):
                 self._end(extraction, id_)
+            case Follow() | Unfollow():
+                self._turn_ear(command)
             case _:
                 assert_never(command)
 
@@ -335,6 +372,36 @@ class Connection:
         except GatewayError as error:
             self._say(messages.error_message(error, id=id_))
 
+    def _turn_ear(self, command: Follow | Unfollow) -> None:
+        if isinstance(command, Unfollow):
+            self._unfollow(command.id)
+            return
+        ear = self._ears[command.id] = _Ear(command.id, command.channel, self._hear)
+        self._hub.channels.follow(self._principal.realm, command.channel, ear)
+
+    def _unfollow(self, id_: str) -> None:
+        ear = self._ears.pop(id_)
+        self._hub.channels.unfollow(self._principal.realm, ear.channel, ear)
+        for key in [key for key in self._news if key[0] == id_]:
+            del self._news[key]
+
+    def _hear(self, ear: _Ear, news: News) -> None:
+        """Have an announcement written, in place of an older one of the same extraction."""
+        entry = news.entry
+        key = ear.id, entry.extraction
+        self._news.pop(key, None)
+        self._news[key] = messages.Announcement(
+            id=ear.id,
+            extraction=entry.extraction,
+            extractor=entry.extractor,
+            channel=entry.channel,
+            state=news.state.value,
+            at=news.at,
+        )
+        if len(self._news) > _NEWS:
+            self._overflow()
+        self._wake()
+
     # Frames out
 
     def _say(self, message: messages.ServerMessage) -> None:
@@ -343,10 +410,14 @@ class Connection:
         self._lane_chars += len(text)
         behind_chars = self._lane_chars - len(self._lane[0])  # the first may be large: a welcome with many extractors
         if len(self._lane) > _LANE_MESSAGES or behind_chars > _LANE_CHARS:
-            self._lane.clear()
-            self._close = Close(CloseCode.TOO_SLOW, "expected the client to read")
-            self._stop_reading()
+            self._overflow()
         self._wake()
+
+    def _overflow(self) -> None:
+        self._lane.clear()
+        self._news.clear()
+        self._close = Close(CloseCode.TOO_SLOW, "expected the client to read")
+        self._stop_reading()
 
     def _wake(self, watch: Watch | None = None) -> None:
         if watch is not None:
@@ -375,11 +446,13 @@ class Connection:
             self._writer = None
 
     def _next_lane_frame(self) -> str | None:
-        if not self._lane:
-            return None
-        frame = self._lane.popleft()
-        self._lane_chars -= len(frame)
-        return frame
+        if self._lane:
+            frame = self._lane.popleft()
+            self._lane_chars -= len(frame)
+            return frame
+        if self._news:
+            return messages.encode(self._news.pop(next(iter(self._news))))
+        return None
 
     async def _write_watch(self, watch: Watch) -> None:
         for frame in tuple(watch.frames()):  # of one moment: the value may grow while a send waits

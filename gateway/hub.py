@@ -11,9 +11,10 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from gateway.channels import Channels, Entry
 from gateway.core import messages
 from gateway.core.document import Position, View
-from gateway.core.extraction import Extraction
+from gateway.core.extraction import Extraction, State
 from gateway.core.limits import Limits
 from gateway.core.parts import Shown, cursors
 from gateway.errors import GatewayError, IdempotencyConflict, ShuttingDown
@@ -212,6 +213,8 @@ class Audience:
         on_end: called once, when the run has ended.
         reporter: tells the application's hooks, where there are some.
         cancel_after_s: the run is cancelled when nobody has watched for so long since the last one left; None: never.
+        realm: whose it is.
+        announce: tells those who follow its channel, where it has one.
 
     Attributes:
         run: likewise.
@@ -226,8 +229,10 @@ class Audience:
         reporter: Reporter | None = None,
         cancel_after_s: float | None = None,
         realm: str = "",
+        announce: Callable[[State], None] | None = None,
     ) -> None:
         """Begin with nobody watching."""
+        self._announce = announce
         self.run = run
         self.realm = realm
         self._on_end = on_end
@@ -266,7 +271,9 @@ class Audience:
         watch.mark()
 
     def started(self) -> None:
-        """Tell the hooks that the provider is being called."""
+        """Tell the hooks, and those who follow the channel, that the provider is being called."""
+        if self._announce is not None:
+            self._announce(self.run.extraction.state)
         if self._reporter is not None:
             self._reporter.started()
 
@@ -304,6 +311,8 @@ class Audience:
             self._reporter.ended()
             self._reporter = None  # what ended keeps its value once
         self._on_end(self)
+        if self._announce is not None:
+            self._announce(self.run.extraction.state)
 
     def reset_of(self, watch: Watch) -> list[str]:
         """Return the `reset` of a watch that has shown an earlier attempt: one, however many it missed."""
@@ -430,6 +439,7 @@ class Hub:
 
     Attributes:
         is_closing: nothing new may begin.
+        channels: whoever follows them.
     """
 
     def __init__(
@@ -455,6 +465,7 @@ class Hub:
             limits.provider_queue,
             "as many extractions as may wait are waiting for the provider",
         )
+        self.channels = Channels()
         self._shares: dict[str, Slots] = {}  # of the provider's places, by principal
         self._keys: dict[tuple[str, str], tuple[str, Audience]] = {}  # key → what was asked, the run
         self._key_of: dict[str, tuple[str, str]] = {}  # extraction → key
@@ -534,14 +545,19 @@ class Hub:
             checks=job.checks,
         )
         run = Run(self._new_id(), extraction, job.request, limits=self._limits, now_s=self._now_s, new_id=self._new_id)
+        entry = None if job.channel is None else Entry(job.realm, job.channel, run.id, job.extractor)
+        announce = None if entry is None else partial(self.channels.tell, entry)
         audience = Audience(
             run,
             partial(self._retire, job.retain_s, job.principal),
             reporter=self._reporter(job, run),
             cancel_after_s=job.cancel_after_s,
             realm=job.realm,
+            announce=announce,
         )
         self._store.add(run.id, audience)
+        if announce is not None:
+            announce(extraction.state)
         _ = self._tasks.start(run.execute(self._provider, place, audience), name=f"extraction {run.id}")
         return audience
 

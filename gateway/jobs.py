@@ -26,7 +26,6 @@ _WATCH_FIELDS = ("id", "encoding", "interval_ms", "progress", "reasoning", "grou
 """What two requests with the same idempotency key may differ in."""
 
 _VIEW_WISHES = ("grounding", "paths")
-_RUN_WISHES = ("channel",)
 """Fields of PROTOCOL.md §3 that are not offered yet (§12)."""
 
 
@@ -58,6 +57,7 @@ class Job:
         checks: what is expected of the whole value, and only reported.
         realm: whose it is.
         principal: who asks; nobody in particular where that is empty.
+        channel: where it is announced; None for nowhere.
     """
 
     extractor: str
@@ -75,6 +75,7 @@ class Job:
     checks: tuple[Check, ...] = ()
     realm: str = ""
     principal: str = ""
+    channel: str | None = None
 
 
 def view_of(options: messages.Extract | messages.Watch) -> View:
@@ -133,7 +134,6 @@ class Jobs:
         Raises:
             ClientError: what is asked is malformed, unknown, or not offered; says which field.
         """
-        _check_not_asked(request, _RUN_WISHES)
         extractor = self._extractor(request) if extractor is None else extractor
         schema = extractor.schema.many() if request.many else extractor.schema
         chat = _chat(request, extractor)
@@ -164,6 +164,7 @@ class Jobs:
             checks=extractor.checks,
             realm=principal.realm,
             principal=principal.name,
+            channel=request.channel,
         )
 
     def _extractor(self, request: messages.Extract) -> Extractor:

@@ -132,8 +132,8 @@ async def test_no_hello_in_time() -> None:
         ({"type": "adjust", "interval_ms": 5}, "not_found", "id"),
         ({"type": "cancel"}, "not_found", "id"),
         ({"type": "cancel", "extraction": "x"}, "bad_request", "id"),
-        ({"type": "follow", "channel": "c"}, "bad_request", "type"),
-        ({"type": "unfollow"}, "bad_request", "type"),
+        ({"type": "follow"}, "bad_request", "channel"),
+        ({"type": "unfollow"}, "not_found", "id"),
         ({"type": "dance"}, "bad_request", "type"),
     ],
 )

@@ -102,6 +102,7 @@ FROM_SERVER = TERMINALS | by_name(
     messages.Started,
     messages.Watching,
     messages.Reset,
+    messages.Announcement,
     messages.Error,
     messages.GoAway,
 )
@@ -186,7 +187,6 @@ def test_what_a_document_points_at_is_there(name: str) -> None:
 
 
 NOT_OFFERED = {
-    "channel": "news",
     "grounding": True,
     "paths": [],
 }
@@ -214,7 +214,7 @@ def test_what_is_refused_is_marked_and_listed() -> None:
     assert marked == NOT_OFFERED.keys()
 
 
-MINIMAL: dict[str, Frame] = {"follow": {"id": "a", "channel": "c"}, "unfollow": {"id": "a"}, "credential": {}}
+MINIMAL: dict[str, Frame] = {"credential": {}}
 
 
 @pytest.mark.parametrize("name", MINIMAL)

@@ -133,7 +133,6 @@ def test_many() -> None:
         ({"schema": SCHEMA, "messages": [{"role": "user"}, {"role": 5}]}, BadRequest, "messages[1].role"),
         ({"schema": SCHEMA, "input": "x", "mode": "yaml"}, BadRequest, "mode"),
         ({"schema": SCHEMA, "input": "x", "busy": "wait"}, BadRequest, "busy"),
-        ({"schema": SCHEMA, "input": "x", "channel": "c"}, BadRequest, "channel"),
         ({"schema": {"type": "nothing"}, "input": "x"}, SchemaInvalid, "schema"),
         ({"schema": None, "input": "x"}, SchemaInvalid, "schema"),
         ({"schema": {**SCHEMA, "description": "x" * 70_000}, "input": "x"}, SchemaTooComplex, "schema"),

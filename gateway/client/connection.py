@@ -21,6 +21,7 @@ from websockets.uri import parse_uri
 from gateway.client.asking import Message, error_of
 from gateway.client.reconnect import LOST, Reaction, Recovery, code_of_status, reaction
 from gateway.core.messages import PROTOCOL
+from gateway.core.throttle import Bucket
 from gateway.errors import (
     CloseCode,
     Closed,
@@ -43,6 +44,7 @@ FIRST_S = 30.0
 """For the first connection: a wrong address or port is not waited for without end."""
 
 SILENCE_S = 25.0  # PROTOCOL.md §7
+_CAUTION = 0.9  # of what the server takes: what is sent evenly does not arrive so
 _FAREWELL_S = 2.0  # for the server to answer our close
 _LARGEST_FRAME_BYTES = 16 << 20
 _LARGEST_ADVICE_MS = 600_000  # a server's slip must not send us away for good
@@ -125,6 +127,7 @@ class Connection:
         self._reason: GatewayError | None = None  # why there is no connection, in the server's words where it has some
         self._first: asyncio.Timeout | None = None  # runs until there was a connection
         self._largest_bytes: float = inf  # that the server takes
+        self._pace: Bucket | None = None  # how often it wants to hear from us
 
     async def run(self) -> None:
         """Be connected until the server does not want us back, or this is cancelled."""
@@ -247,7 +250,16 @@ class Connection:
             while await self._due.wait():
                 self._due.clear()
                 for message in self._owner.due():
+                    await self._take_turn(message)
                     await self._send(socket, message)
+
+    async def _take_turn(self, message: Message) -> None:
+        """Wait as long as the server would refuse a message; resuming costs nothing (PROTOCOL.md §10)."""
+        if self._pace is None or message["type"] == "watch":
+            return
+        now_s = asyncio.get_running_loop().time
+        while wait_s := self._pace.take(now_s()):  # noqa: ASYNC110 - it is time that is waited for
+            await asyncio.sleep(wait_s)
 
     async def _send(self, socket: ClientConnection, message: Message) -> None:
         frame = _encoded(message)
@@ -280,6 +292,9 @@ class Connection:
         self._is_open = True
         if self._first is not None and not self._first.expired():
             self._first.reschedule(None)
+        per_s, burst = _limit(welcome, "messages_per_s", 0), _limit(welcome, "messages_burst", 0)
+        paced_s = asyncio.get_running_loop().time()
+        self._pace = Bucket(_CAUTION * per_s, max(1, _CAUTION * burst), paced_s) if per_s and burst else None
         value_bytes, self._largest_bytes = _limit(welcome, "value_bytes", 0), _limit(welcome, "message_bytes", inf)
         # A snapshot is the value and an envelope, a patch rarely more.
         socket.protocol.max_message_size = max(_LARGEST_FRAME_BYTES, 2 * int(value_bytes))
@@ -309,7 +324,7 @@ def _why(fault: OSError | WebSocketException) -> str:
 def _limit(welcome: Message, name: str, default: float) -> float:
     limits = welcome.get("limits")
     limit = limits.get(name) if isinstance(limits, dict) else None
-    return limit if isinstance(limit, int) else default
+    return limit if isinstance(limit, int | float) else default
 
 
 def _encoded(message: Message) -> bytes:

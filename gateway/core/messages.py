@@ -11,6 +11,7 @@ __all__ = [
     "CLIENT_MESSAGES",
     "MOST_RETRIES",
     "Adjust",
+    "Announcement",
     "Cancel",
     "Cancelled",
     "ClientMessage",
@@ -334,7 +335,20 @@ class GoAway(_Message, frozen=True, kw_only=True):
     deadline_ms: int
 
 
-ServerMessage: TypeAlias = Welcome | Provider | Started | Watching | Reset | Terminal | Error | GoAway | Ping | Pong
+class Announcement(_Message, frozen=True, kw_only=True):
+    """What happened to an extraction of a channel that is followed; `id` is the follow's, `at` RFC 3339 in UTC."""
+
+    id: str
+    extraction: str
+    extractor: str
+    channel: str
+    state: str
+    at: str
+
+
+ServerMessage: TypeAlias = (
+    Welcome | Provider | Started | Watching | Reset | Terminal | Announcement | Error | GoAway | Ping | Pong
+)
 
 CLIENT_MESSAGES: dict[str, type[Any]] = {
     str(message.__struct_config__.tag): message

@@ -26,7 +26,21 @@ from gateway.errors import (
     Unauthenticated,
 )
 
-__all__ = ["Attach", "Change", "Close", "Command", "Detach", "End", "Judge", "Phase", "Send", "Session", "Start"]
+__all__ = [
+    "Attach",
+    "Change",
+    "Close",
+    "Command",
+    "Detach",
+    "End",
+    "Follow",
+    "Judge",
+    "Phase",
+    "Send",
+    "Session",
+    "Start",
+    "Unfollow",
+]
 
 _REMEMBERED_IDS = 1_024
 """Finished ids, so that a cancel that crossed the terminal on the wire is ignored and not refused."""
@@ -110,6 +124,21 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
+class Follow:
+    """Hear of a channel's extractions, under a name."""
+
+    id: str
+    channel: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unfollow:
+    """Stop hearing of them."""
+
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Malformed:
     """Stands for a frame that is no message."""
 
@@ -121,7 +150,7 @@ class Late:
     """Stands for the `hello` that did not come in time."""
 
 
-Command: TypeAlias = Send | Judge | Close | Start | Attach | Detach | Change | End
+Command: TypeAlias = Send | Judge | Close | Start | Attach | Detach | Change | End | Follow | Unfollow
 
 Handler: TypeAlias = Callable[["Session", Any], list[Command]]
 
@@ -149,6 +178,7 @@ class Session:
         self._limits = limits
         self._credential = credential
         self._live: dict[str, str | None] = {}  # watch id → extraction, None until it is known
+        self._follows: set[str] = set()
         self._finished: OrderedDict[str, None] = OrderedDict()
 
     def receive(self, message: ClientMessage | Malformed | Late) -> list[Command]:
@@ -220,7 +250,7 @@ class Session:
         return [Close(CloseCode.HELLO_TIMEOUT, "nobody could say in time whether the credential may enter")]
 
     def _extract(self, message: messages.Extract) -> list[Command]:
-        if message.id in self._live:
+        if message.id in self._live or message.id in self._follows:
             raise DuplicateId(f"id: {message.id!r} is live already", param="id")
         self._check_room_for_watch()
         self._live[message.id] = None
@@ -228,8 +258,8 @@ class Session:
         return [Start(message)]
 
     def _watch(self, message: messages.Watch) -> list[Command]:
-        if message.id in self._live:
-            if self._live[message.id] != message.extraction:
+        if message.id in self._live or message.id in self._follows:
+            if self._live.get(message.id) != message.extraction:
                 raise DuplicateId(f"id: {message.id!r} is live already for another extraction", param="id")
         else:
             self._check_room_for_watch()
@@ -239,7 +269,7 @@ class Session:
 
     def _check_room_for_watch(self) -> None:
         most = self._limits.watches_per_connection
-        if len(self._live) >= most:
+        if len(self._live) + len(self._follows) >= most:
             raise OverCapacity(f"expected at most {most} watches at once on a connection", retry_after_ms=1_000)
 
     def _unwatch(self, message: messages.Unwatch) -> list[Command]:
@@ -262,6 +292,23 @@ class Session:
             return []
         extraction = self._live[message.id]
         return [] if extraction is None else [End(extraction, message.id)]
+
+    def _follow(self, message: messages.Follow) -> list[Command]:
+        if message.id in self._live or message.id in self._follows:
+            raise DuplicateId(f"id: {message.id!r} is live already", param="id")
+        self._check_room_for_watch()
+        self._follows.add(message.id)
+        self._finished.pop(message.id, None)
+        return [Follow(message.id, message.channel)]
+
+    def _unfollow(self, message: messages.Unfollow) -> list[Command]:
+        if message.id in self._follows:
+            self._follows.discard(message.id)
+            self.finished(message.id)
+            return [Unfollow(message.id)]
+        if message.id in self._finished:
+            return []
+        raise NotFound(f"id: no follow {message.id!r} on this connection", param="id")
 
     def _is_live(self, id_: str) -> bool:
         """Tell whether an id is live; what is finished is ignored (cancel races), what never was is an error."""
@@ -287,8 +334,8 @@ class Session:
         messages.Unwatch: _unwatch,
         messages.Adjust: _adjust,
         messages.Cancel: _cancel,
-        messages.Follow: _not_offered,
-        messages.Unfollow: _not_offered,
+        messages.Follow: _follow,
+        messages.Unfollow: _unfollow,
         messages.Credential: _not_offered,
         messages.Ping: _ping,
         messages.Pong: _ignore,

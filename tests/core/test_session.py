@@ -15,11 +15,13 @@ from gateway.core.session import (
     Command,
     Detach,
     End,
+    Follow,
     Judge,
     Phase,
     Send,
     Session,
     Start,
+    Unfollow,
 )
 from gateway.errors import (
     BadRequest,
@@ -113,7 +115,7 @@ EVERY_MESSAGE: list[ClientMessage] = [
     messages.Adjust(id="live", interval_ms=1),
     messages.Cancel(id="live"),
     messages.Follow(id="f", channel="c"),
-    messages.Unfollow(id="f"),
+    messages.Unfollow(id="followed"),
     messages.Credential(token="t"),
     messages.Ping(),
     messages.Pong(),
@@ -125,8 +127,8 @@ IN_OPEN: dict[type[Any], tuple[str, Phase]] = {
     messages.Unwatch: ("Detach", Phase.OPEN),
     messages.Adjust: ("Change", Phase.OPEN),
     messages.Cancel: ("End", Phase.OPEN),
-    messages.Follow: ("Send", Phase.OPEN),
-    messages.Unfollow: ("Send", Phase.OPEN),
+    messages.Follow: ("Follow", Phase.OPEN),
+    messages.Unfollow: ("Unfollow", Phase.OPEN),
     messages.Credential: ("Send", Phase.OPEN),
     messages.Ping: ("Send", Phase.OPEN),
     messages.Pong: ("", Phase.OPEN),
@@ -143,6 +145,7 @@ def test_every_message_in_every_phase(phase: Phase, message: ClientMessage) -> N
     if phase in {Phase.OPEN, Phase.CLOSED}:
         session.admit(WELCOME)
         running(session, "live", "x0")
+        session.receive(messages.Follow(id="followed", channel="c"))
     if phase is Phase.CLOSED:
         session.receive(HELLO)
     kinds = [type(command).__name__ for command in session.receive(message)]
@@ -153,6 +156,22 @@ def test_every_message_in_every_phase(phase: Phase, message: ClientMessage) -> N
         Phase.CLOSED: ("", Phase.CLOSED),
     }
     assert (" ".join(kinds), session.phase) == expected[phase]
+
+
+def test_follows_and_watches_share_their_ids() -> None:
+    """One id, one thing; what was unfollowed may be named again, and unfollowing twice is ignored."""
+    session = open_session(watches_per_connection=2)
+    follow, unfollow = messages.Follow(id="f", channel="c"), messages.Unfollow(id="f")
+    assert error(session.receive(unfollow)) == ("not_found", "f")
+    assert session.receive(follow) == [Follow("f", "c")]
+    for message in (follow, extract("f"), watch("f")):
+        assert error(session.receive(message)) == ("duplicate_id", "f")
+    assert error(session.receive(messages.Unwatch(id="f"))) == ("not_found", "f")
+    running(session, "a")
+    assert error(session.receive(messages.Follow(id="g", channel="c"))) == ("over_capacity", "g")
+    assert [session.receive(unfollow), session.receive(unfollow)] == [[Unfollow("f")], []]
+    assert error(session.receive(messages.Follow(id="a", channel="c"))) == ("duplicate_id", "a")
+    assert session.receive(follow) == [Follow("f", "c")]
 
 
 def test_the_reason_of_a_violation_names_what_came() -> None:

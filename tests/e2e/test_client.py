@@ -629,9 +629,9 @@ async def test_what_is_not_there_is_said(gateway: Served, fake: FakeOpenAI) -> N
         with pytest.raises(NotFound):
             await session.watch(extraction="never was").result()
         with pytest.raises(GatewayError) as refused:
-            async for _ in session.extract(**asked(), channel="news"):
+            async for _ in session.extract(**asked(), grounding=True):
                 pass
-        assert (refused.value.code, refused.value.param) == ("bad_request", "channel")
+        assert (refused.value.code, refused.value.param) == ("bad_request", "grounding")
         assert await session.extract(**asked()).result() == FINAL
 
 
