@@ -448,7 +448,9 @@ class Extraction:
         """Return the valid value, and whether the text had to be read once more for it."""
         parser, types = self._parser, self._types
         text = "".join(self._texts)[parser.begin :] if self.is_doubtful else ""
-        behind = text[parser.end - parser.begin :]
+        # Where a fault comes first, how far was read depends on how the text was cut; where it is does not.
+        end = parser.end if self._fault is None else self._fault.offset
+        behind = text[end - parser.begin :]
         try:
             likelier = chain(concluded(behind, types), reread(text, types, parser.ended_in))
             if (found := self._first_valid(likelier)) is not None:
@@ -457,7 +459,8 @@ class Extraction:
                 raise self._fault
             return self._valid(self._written()), False
         except InvalidOutput:
-            if (found := self._first_valid(chain(later(behind, types), rewritten(text, types)))) is None:
+            others = later(behind, types) if self._fault is None else ()
+            if (found := self._first_valid(chain(others, rewritten(text, types)))) is None:
                 raise
             return found, True
 
