@@ -16,7 +16,18 @@ from gateway.core.grammar import COLON, COMMA, FIRST_ITEM, FIRST_KEY, KEY, LITER
 from gateway.core.lexical import ParseError, is_number, to_number, without_surrogates
 from gateway.core.pointer import JsonValue
 
-__all__ = ["LOOK_CHARS", "QUOTES", "WHITE_SPACE", "Place", "Remedy", "Step", "is_inner_quote", "remedy", "word_remedy"]
+__all__ = [
+    "LOOK_CHARS",
+    "QUOTES",
+    "WHITE_SPACE",
+    "Place",
+    "Remedy",
+    "Step",
+    "is_inner_quote",
+    "remedy",
+    "skip_blanks",
+    "word_remedy",
+]
 
 LOOK_CHARS = 256
 """How far ahead is looked; a key or value without quotes may be so long."""
@@ -29,7 +40,7 @@ QUOTES = {'"': '"', "'": "'", "“": '”“"', "„": '“”"', "‘": "’‘
 
 _WORDS: dict[str, JsonValue] = {"true": True, "false": False, "null": None, "none": None, "undefined": None}
 _LITERALS = frozenset({"true", "false", "null"})
-_NON_FINITE = frozenset({"nan", "-nan", "infinity", "+infinity", "-infinity", "inf", "+inf", "-inf"})
+_NON_FINITE = frozenset({"nan", "+nan", "-nan", "infinity", "+infinity", "-infinity", "inf", "+inf", "-inf"})
 _BLANK = re.compile(r"[\s\ufeff\u200b]+")
 _BLANKS = re.compile(r"[\s\ufeff\u200b]*")
 _COMMENT = re.compile(r"//|/\*|#|<!--")
@@ -181,11 +192,17 @@ def is_inner_quote(place: Place, text: str, position: int) -> bool | None:
     return _is_inner(place, following, text[: len(text) - len(following)])
 
 
+def skip_blanks(text: str, position: int) -> int:
+    """Return the first position from the given one that is no white space, of JSON or other."""
+    match = _BLANKS.match(text, position)
+    return match.end() if match else position
+
+
 def _aside(place: Place, text: str) -> Remedy | None:
     """Return the remedy for what stands between the tokens: odd white space, a comment, an ellipsis."""
     if (blank := _BLANK.match(text)) is not None:
         return Remedy(Step.SKIP, blank.end(), WHITE_SPACE)
-    is_between = place.state in {COLON, COMMA}
+    is_between = place.state in {COLON, COMMA} or not place.open  # where no item or member can stand
     if text in _CUT_MARKS and not place.is_over and not (is_between and text[0] == "."):
         return WAIT
     for mark, found in _ASIDES.items():
@@ -195,10 +212,19 @@ def _aside(place: Place, text: str) -> Remedy | None:
 
 
 def _value_remedy(place: Place, text: str) -> Remedy:
+    if not place.open and text[0] in QUOTES:
+        return _root_quote(place, text)
     found = (_ITEMS if place.is_list else _MEMBERS).get(text[0])
     if found is not None:
         return found
     return _wrong_closer(place, text) if text[0] == "}" else word_remedy(place, text)
+
+
+def _root_quote(place: Place, text: str) -> Remedy:
+    """Return the remedy for another quote at the root: around a bracket, or in a fence, it opens no string."""
+    if len(text) == 1 and not place.is_over:
+        return WAIT
+    return _GIVE_UP if text[1:2] in {"`", "{", "["} else _QUOTED[text[0]]
 
 
 def _key_remedy(place: Place, text: str) -> Remedy:
@@ -324,6 +350,8 @@ def _is_no_word(place: Place, text: str) -> bool | None:
     word = word_remedy(place, text)
     if word.step is Step.WAIT:
         return None
+    if word.step is Step.SKIP:  # it is cut: half a number, or a word that may be half a literal
+        return token[0][0].isalpha()
     return word.step is not Step.SET or isinstance(word.argument, str)
 
 
@@ -367,7 +395,7 @@ def _known_word(place: Place, token: str, *, is_cut: bool) -> Remedy | None:
         return Remedy(Step.SET, len(token), "" if token in _LITERALS else "literal", _WORDS[word])
     if word in _NON_FINITE:
         return Remedy(Step.SET, len(token), "non_finite", None)
-    number = None if is_cut and (place.open or token[-1] in "+-._eExX") else _number(token)
+    number = None if is_cut and place.open else _number(token)
     if number is not None:
         return Remedy(Step.SET, len(token), "" if is_number(token) else "number", number)
     if is_cut and (any(known.startswith(word) for known in (*_WORDS, *_NON_FINITE)) or _NUMBER.fullmatch(token)):
