@@ -13,8 +13,8 @@ from typing import Any
 import msgspec
 
 from gateway.core.grammar import COLON, COMMA, FIRST_ITEM, FIRST_KEY, KEY, LITERAL, NUMBER, VALUE, State
-from gateway.core.lexical import ParseError, is_number, to_number, without_surrogates
-from gateway.core.pointer import JsonValue
+from gateway.core.lexical import without_surrogates
+from gateway.core.words import may_be_known, may_become_known, read_word
 
 __all__ = [
     "LOOK_CHARS",
@@ -38,20 +38,13 @@ WHITE_SPACE = "white_space"
 QUOTES = {'"': '"', "'": "'", "“": '”“"', "„": '“”"', "‘": "’‘'", "`": "`´", "´": "´`"}
 """What may open a string or a key, and what then closes it."""
 
-_WORDS: dict[str, JsonValue] = {"true": True, "false": False, "null": None, "none": None, "undefined": None}
-_LITERALS = frozenset({"true", "false", "null"})
-_NON_FINITE = frozenset({"nan", "+nan", "-nan", "infinity", "+infinity", "-infinity", "inf", "+inf", "-inf"})
 _BLANK = re.compile(r"[\s\ufeff\u200b]+")
 _BLANKS = re.compile(r"[\s\ufeff\u200b]*")
 _COMMENT = re.compile(r"//|/\*|#|<!--")
 _TOKEN = re.compile(r"[^\s,\[\]{}\"]+")
-_LETTERS = re.compile(r"[a-z]+")
 _BARE = re.compile(r"(?:(?!\s\")[^,\]}\n])+")  # a string without quotes
 _NAME_CHAR = r"[^\s:=,{}\[\]\"'“”‘’`´/#<]"
 _NAME = re.compile(rf"{_NAME_CHAR}+(?: {_NAME_CHAR}+)*")  # a key without quotes
-_NUMBER = re.compile(
-    r"(?P<sign>[+-]?)(?:0[xX](?P<hex>[0-9a-fA-F]*)|(?P<whole>\d[\d_]*)?(?:\.(?P<part>[\d_]*))?(?P<power>[eE][+-]?\d*)?)"
-)
 _CLOSED_BY = {"}": "{", "]": "["}
 
 
@@ -345,7 +338,7 @@ def _is_no_name(place: Place, text: str) -> bool | None:
 def _is_no_word(place: Place, text: str) -> bool | None:
     """Tell whether text begins with neither a number nor a literal; None where more of it is needed."""
     token = _TOKEN.match(text)
-    if token is None or not _may_be_known(token[0].lower()):
+    if token is None or not may_be_known(token[0]):
         return True
     word = word_remedy(place, text)
     if word.step is Step.WAIT:
@@ -359,14 +352,6 @@ def _uncommented(token: str) -> str:
     """Return a token without the comment that begins right behind it."""
     comment = _COMMENT.search(token, 1)
     return token[: comment.start()] if comment else token
-
-
-def _may_be_known(token: str) -> bool:
-    """Tell whether a token, or what it becomes, may be a number or a literal."""
-    if token[0] in "0123456789+-.":
-        return True
-    letters = _LETTERS.match(token)
-    return letters is not None and any(word.startswith(letters[0]) for word in (*_WORDS, *_NON_FINITE))
 
 
 def _is_named(place: Place, text: str) -> bool | None:
@@ -390,39 +375,11 @@ def _undecided(place: Place, text: str) -> Remedy:
 
 def _known_word(place: Place, token: str, *, is_cut: bool) -> Remedy | None:
     """Return the remedy for a literal of another language, or a number in another form."""
-    word = token.lower()
-    if word in _WORDS:
-        return Remedy(Step.SET, len(token), "" if token in _LITERALS else "literal", _WORDS[word])
-    if word in _NON_FINITE:
-        return Remedy(Step.SET, len(token), "non_finite", None)
-    number = None if is_cut and place.open else _number(token)
-    if number is not None:
-        return Remedy(Step.SET, len(token), "" if is_number(token) else "number", number)
-    if is_cut and (any(known.startswith(word) for known in (*_WORDS, *_NON_FINITE)) or _NUMBER.fullmatch(token)):
+    if (known := read_word(token, is_cut=is_cut and bool(place.open))) is not None:
+        return Remedy(Step.SET, len(token), *known)
+    if is_cut and may_become_known(token):
         return Remedy(Step.SKIP, len(token))  # it is not known what it would have been
     return None
-
-
-def _number(token: str) -> JsonValue:
-    """Return the number that a token in another language's form is, or None."""
-    match = _NUMBER.fullmatch(token)
-    if match is None or not (match["hex"] or match["whole"] or match["part"]):
-        return None
-    try:
-        return to_number(_strict(match), 0)
-    except ParseError:
-        return None  # beyond a double
-
-
-def _strict(match: "re.Match[str]") -> str:
-    """Write a number as JSON does."""
-    sign = match["sign"].replace("+", "")
-    if match["hex"]:
-        return f"{sign}{int(match['hex'], 16)}"
-    whole = (match["whole"] or "0").replace("_", "").lstrip("0") or "0"
-    part = f".{match['part'].replace('_', '') or '0'}" if match["part"] is not None else ""
-    power = match["power"] if (match["power"] or "")[-1:].isdigit() else ""
-    return f"{sign}{whole}{part}{power}"
 
 
 def _bare_string(place: Place, word: str) -> Remedy:
