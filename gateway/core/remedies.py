@@ -165,7 +165,7 @@ def word_remedy(place: Place, word: str) -> Remedy:
         return WAIT if len(word) < LOOK_CHARS else REFUSE
     text = _uncommented(token[0])
     if (known := _known_word(place, text, is_cut=len(text) == len(word))) is not None:
-        return known
+        return _with_quote(place, known, word[len(text) :]) if word[len(text) : len(text) + 1] == '"' else known
     if place.is_fresh or not place.open:
         return _GIVE_UP
     return _bare_string(place, word)
@@ -380,6 +380,17 @@ def _known_word(place: Place, token: str, *, is_cut: bool) -> Remedy | None:
     if is_cut and may_become_known(token):
         return Remedy(Step.SKIP, len(token))  # it is not known what it would have been
     return None
+
+
+def _with_quote(place: Place, known: Remedy, behind: str) -> Remedy:
+    """Return the remedy for a word with a quote behind it, which is left out where the word's place ends there."""
+    blanks = _BLANKS.match(behind, 1)
+    following = behind[blanks.end() if blanks else 1 :][:1]
+    if not following and not place.is_over and len(behind) < LOOK_CHARS - known.chars:
+        return WAIT
+    if not following or following not in ",}]":
+        return known
+    return Remedy(known.step, known.chars + 1, "unquoted_value", known.argument)
 
 
 def _bare_string(place: Place, word: str) -> Remedy:

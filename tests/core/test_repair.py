@@ -109,6 +109,12 @@ MENDED: dict[str, tuple[str, Any, list[tuple[str, int]]]] = {
     "number with a plus at the end": ("[1,+1", [1], [("closed", 5)]),
     "cut number behind a string": ('["a" 12', ["a"], [("missing_comma", 5), ("closed", 7)]),
     "cut word behind a quote": ('["a "n', ['a "n'], [("inner_quote", 4), ("closed", 6)]),
+    "a quote behind a number": (
+        '{"a": 5", "b": 6" }',
+        {"a": 5, "b": 6},
+        [("unquoted_value", 6), ("unquoted_value", 15)],
+    ),
+    "a string behind a number": ('[5"a", 1]', [5, "a", 1], [("missing_comma", 2)]),
     "no number, with a sign": ("[1,+NaN]", [1, None], [("non_finite", 3)]),
     "a root in single quotes": ("'a b'", "a b", [("quotes", 0)]),
     "a root in typographic quotes": ("“a” b", "a", [("quotes", 0), ("trailing_text", 4)]),
