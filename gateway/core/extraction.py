@@ -451,7 +451,9 @@ class Extraction:
         shape = self._schema.shape
         is_list = self._schema.wrapper is not None and shape.may_be_array
         text = "".join(self._texts)[parser.begin :] if self.is_doubtful or is_list else ""
-        behind = text[parser.end - parser.begin :]
+        # Where a fault comes first, how far was read depends on how the text was cut; where it is does not.
+        end = parser.end if self._fault is None else self._fault.offset
+        behind = text[end - parser.begin :]
         try:
             likelier = chain(concluded(behind, types), reread(text, types, parser.ended_in))
             if (found := self._first_valid(likelier)) is not None:
@@ -460,8 +462,9 @@ class Extraction:
                 raise self._fault
             return self._valid(self._written()), False
         except InvalidOutput:
+            others = later(behind, types) if self._fault is None else ()
             lists = listed(text, shape.item(0).declares) if is_list else ()
-            if (found := self._first_valid(chain(later(behind, types), rewritten(text, types), lists))) is None:
+            if (found := self._first_valid(chain(others, rewritten(text, types), lists))) is None:
                 raise
             return found, True
 

@@ -14,7 +14,7 @@ from collections.abc import Collection
 
 from gateway.core.building import MAX_DEPTH, Building, Repair
 from gateway.core.grammar import ASIDE, END, EXPECTED, NUMBER, START, TEXT, VALUE, State
-from gateway.core.lexical import ParseError, to_number
+from gateway.core.lexical import ParseError, is_number, to_number
 from gateway.core.operations import Operation
 from gateway.core.pointer import JsonValue
 from gateway.core.reading import READERS, Reading
@@ -165,6 +165,9 @@ class Parser:
 
     def _end_number(self, close: bool) -> None:
         reading = self._reading
+        if self._leniency is not None and not reading.frames and not is_number(reading.token):
+            self._leniency.mend_token(reading, "", 0)
+            return
         token, reading.token = reading.token, ""
         if close and reading.frames:
             return  # there may have been more of it

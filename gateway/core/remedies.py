@@ -13,10 +13,21 @@ from typing import Any
 import msgspec
 
 from gateway.core.grammar import COLON, COMMA, FIRST_ITEM, FIRST_KEY, KEY, LITERAL, NUMBER, VALUE, State
-from gateway.core.lexical import ParseError, is_number, to_number, without_surrogates
-from gateway.core.pointer import JsonValue
+from gateway.core.lexical import without_surrogates
+from gateway.core.words import may_be_known, may_become_known, read_word
 
-__all__ = ["LOOK_CHARS", "QUOTES", "WHITE_SPACE", "Place", "Remedy", "Step", "is_inner_quote", "remedy", "word_remedy"]
+__all__ = [
+    "LOOK_CHARS",
+    "QUOTES",
+    "WHITE_SPACE",
+    "Place",
+    "Remedy",
+    "Step",
+    "is_inner_quote",
+    "remedy",
+    "skip_blanks",
+    "word_remedy",
+]
 
 LOOK_CHARS = 256
 """How far ahead is looked; a key or value without quotes may be so long."""
@@ -27,20 +38,13 @@ WHITE_SPACE = "white_space"
 QUOTES = {'"': '"', "'": "'", "“": '”“"', "„": '“”"', "‘": "’‘'", "`": "`´", "´": "´`"}
 """What may open a string or a key, and what then closes it."""
 
-_WORDS: dict[str, JsonValue] = {"true": True, "false": False, "null": None, "none": None, "undefined": None}
-_LITERALS = frozenset({"true", "false", "null"})
-_NON_FINITE = frozenset({"nan", "-nan", "infinity", "+infinity", "-infinity", "inf", "+inf", "-inf"})
 _BLANK = re.compile(r"[\s\ufeff\u200b]+")
 _BLANKS = re.compile(r"[\s\ufeff\u200b]*")
 _COMMENT = re.compile(r"//|/\*|#|<!--")
 _TOKEN = re.compile(r"[^\s,\[\]{}\"]+")
-_LETTERS = re.compile(r"[a-z]+")
 _BARE = re.compile(r"(?:(?!\s\")[^,\]}\n])+")  # a string without quotes
 _NAME_CHAR = r"[^\s:=,{}\[\]\"'“”‘’`´/#<]"
 _NAME = re.compile(rf"{_NAME_CHAR}+(?: {_NAME_CHAR}+)*")  # a key without quotes
-_NUMBER = re.compile(
-    r"(?P<sign>[+-]?)(?:0[xX](?P<hex>[0-9a-fA-F]*)|(?P<whole>\d[\d_]*)?(?:\.(?P<part>[\d_]*))?(?P<power>[eE][+-]?\d*)?)"
-)
 _CLOSED_BY = {"}": "{", "]": "["}
 
 
@@ -161,7 +165,7 @@ def word_remedy(place: Place, word: str) -> Remedy:
         return WAIT if len(word) < LOOK_CHARS else REFUSE
     text = _uncommented(token[0])
     if (known := _known_word(place, text, is_cut=len(text) == len(word))) is not None:
-        return known
+        return _with_quote(place, known, word[len(text) :]) if word[len(text) : len(text) + 1] == '"' else known
     if place.is_fresh or not place.open:
         return _GIVE_UP
     return _bare_string(place, word)
@@ -181,11 +185,17 @@ def is_inner_quote(place: Place, text: str, position: int) -> bool | None:
     return _is_inner(place, following, text[: len(text) - len(following)])
 
 
+def skip_blanks(text: str, position: int) -> int:
+    """Return the first position from the given one that is no white space, of JSON or other."""
+    match = _BLANKS.match(text, position)
+    return match.end() if match else position
+
+
 def _aside(place: Place, text: str) -> Remedy | None:
     """Return the remedy for what stands between the tokens: odd white space, a comment, an ellipsis."""
     if (blank := _BLANK.match(text)) is not None:
         return Remedy(Step.SKIP, blank.end(), WHITE_SPACE)
-    is_between = place.state in {COLON, COMMA}
+    is_between = place.state in {COLON, COMMA} or not place.open  # where no item or member can stand
     if text in _CUT_MARKS and not place.is_over and not (is_between and text[0] == "."):
         return WAIT
     for mark, found in _ASIDES.items():
@@ -195,10 +205,19 @@ def _aside(place: Place, text: str) -> Remedy | None:
 
 
 def _value_remedy(place: Place, text: str) -> Remedy:
+    if not place.open and text[0] in QUOTES:
+        return _root_quote(place, text)
     found = (_ITEMS if place.is_list else _MEMBERS).get(text[0])
     if found is not None:
         return found
     return _wrong_closer(place, text) if text[0] == "}" else word_remedy(place, text)
+
+
+def _root_quote(place: Place, text: str) -> Remedy:
+    """Return the remedy for another quote at the root: around a bracket, or in a fence, it opens no string."""
+    if len(text) == 1 and not place.is_over:
+        return WAIT
+    return _GIVE_UP if text[1:2] in {"`", "{", "["} else _QUOTED[text[0]]
 
 
 def _key_remedy(place: Place, text: str) -> Remedy:
@@ -319,11 +338,13 @@ def _is_no_name(place: Place, text: str) -> bool | None:
 def _is_no_word(place: Place, text: str) -> bool | None:
     """Tell whether text begins with neither a number nor a literal; None where more of it is needed."""
     token = _TOKEN.match(text)
-    if token is None or not _may_be_known(token[0].lower()):
+    if token is None or not may_be_known(token[0]):
         return True
     word = word_remedy(place, text)
     if word.step is Step.WAIT:
         return None
+    if word.step is Step.SKIP:  # it is cut: half a number, or a word that may be half a literal
+        return token[0][0].isalpha()
     return word.step is not Step.SET or isinstance(word.argument, str)
 
 
@@ -331,14 +352,6 @@ def _uncommented(token: str) -> str:
     """Return a token without the comment that begins right behind it."""
     comment = _COMMENT.search(token, 1)
     return token[: comment.start()] if comment else token
-
-
-def _may_be_known(token: str) -> bool:
-    """Tell whether a token, or what it becomes, may be a number or a literal."""
-    if token[0] in "0123456789+-.":
-        return True
-    letters = _LETTERS.match(token)
-    return letters is not None and any(word.startswith(letters[0]) for word in (*_WORDS, *_NON_FINITE))
 
 
 def _is_named(place: Place, text: str) -> bool | None:
@@ -362,39 +375,22 @@ def _undecided(place: Place, text: str) -> Remedy:
 
 def _known_word(place: Place, token: str, *, is_cut: bool) -> Remedy | None:
     """Return the remedy for a literal of another language, or a number in another form."""
-    word = token.lower()
-    if word in _WORDS:
-        return Remedy(Step.SET, len(token), "" if token in _LITERALS else "literal", _WORDS[word])
-    if word in _NON_FINITE:
-        return Remedy(Step.SET, len(token), "non_finite", None)
-    number = None if is_cut and (place.open or token[-1] in "+-._eExX") else _number(token)
-    if number is not None:
-        return Remedy(Step.SET, len(token), "" if is_number(token) else "number", number)
-    if is_cut and (any(known.startswith(word) for known in (*_WORDS, *_NON_FINITE)) or _NUMBER.fullmatch(token)):
+    if (known := read_word(token, is_cut=is_cut and bool(place.open))) is not None:
+        return Remedy(Step.SET, len(token), *known)
+    if is_cut and may_become_known(token):
         return Remedy(Step.SKIP, len(token))  # it is not known what it would have been
     return None
 
 
-def _number(token: str) -> JsonValue:
-    """Return the number that a token in another language's form is, or None."""
-    match = _NUMBER.fullmatch(token)
-    if match is None or not (match["hex"] or match["whole"] or match["part"]):
-        return None
-    try:
-        return to_number(_strict(match), 0)
-    except ParseError:
-        return None  # beyond a double
-
-
-def _strict(match: "re.Match[str]") -> str:
-    """Write a number as JSON does."""
-    sign = match["sign"].replace("+", "")
-    if match["hex"]:
-        return f"{sign}{int(match['hex'], 16)}"
-    whole = (match["whole"] or "0").replace("_", "").lstrip("0") or "0"
-    part = f".{match['part'].replace('_', '') or '0'}" if match["part"] is not None else ""
-    power = match["power"] if (match["power"] or "")[-1:].isdigit() else ""
-    return f"{sign}{whole}{part}{power}"
+def _with_quote(place: Place, known: Remedy, behind: str) -> Remedy:
+    """Return the remedy for a word with a quote behind it, which is left out where the word's place ends there."""
+    blanks = _BLANKS.match(behind, 1)
+    following = behind[blanks.end() if blanks else 1 :][:1]
+    if not following and not place.is_over and len(behind) < LOOK_CHARS - known.chars:
+        return WAIT
+    if not following or following not in ",}]":
+        return known
+    return Remedy(known.step, known.chars + 1, "unquoted_value", known.argument)
 
 
 def _bare_string(place: Place, word: str) -> Remedy:

@@ -28,20 +28,31 @@ from gateway.core.lexical import ParseError, skip_whitespace
 from gateway.core.pointer import JsonValue
 from gateway.core.prose import BRACKET_TAG, BRACKET_TAG_END, MARK_CHARS, THINKING, root_remedy
 from gateway.core.reading import Reading
-from gateway.core.remedies import LOOK_CHARS, WHITE_SPACE, Place, Remedy, Step, is_inner_quote, remedy, word_remedy
+from gateway.core.remedies import (
+    LOOK_CHARS,
+    QUOTES,
+    WHITE_SPACE,
+    Place,
+    Remedy,
+    Step,
+    is_inner_quote,
+    remedy,
+    skip_blanks,
+    word_remedy,
+)
 
 __all__ = ["Leniency"]
 
 _TOKENS = frozenset({NUMBER, LITERAL})
 
-_BEGINNINGS = {  # of Python's literals as well
+_BEGINNINGS = {  # also of what is mended
     "object": "{",
     "array": "[",
-    "string": '"',
-    "number": "-0123456789",
-    "integer": "-0123456789",
+    "string": "".join(QUOTES),
+    "number": "-0123456789+.iI",
+    "integer": "-0123456789+",
     "boolean": "tfTF",
-    "null": "nN",
+    "null": "nNuU",
 }
 
 
@@ -171,9 +182,13 @@ class Leniency:
         if reading.state is PROSE:
             return self._read_prose(reading, text, position)
         position = skip_whitespace(text, position)
-        if position < len(text):
+        if position == len(text):
+            return position
+        if (behind := skip_blanks(text, position)) > position:  # a byte order mark, for one
+            reading.building.note_once("leading_text", reading.offset + position)
+        else:
             reading.state = VALUE if text[position] in self._begins else PROSE
-        return position
+        return behind
 
     def _read_prose(self, reading: Reading, text: str, position: int) -> int:
         found = root_remedy(text, position, self._begins, is_over=self._is_over)

@@ -12,6 +12,7 @@ from typing import TypeAlias
 
 import json_repair
 
+from gateway.core.building import MAX_REPAIRS
 from gateway.core.grammar import ASIDE, KEY_TEXT, TEXT, State
 from gateway.core.parser import MAX_DEPTH, ParseError, Parser
 from gateway.core.pointer import JsonValue
@@ -36,8 +37,11 @@ _THINKING_END = re.compile(r"</(?:think|thinking|reasoning)>|◁/think▷|<\|end
 """Tags whose opening one may stand in the prompt, where the model's text does not tell that it begins with thinking."""
 
 _HALF_QUOTED = re.compile(r"""(?<=[{,\s])(?:"([^"'\\]{1,64})'|'([^"'\\]{1,64})")(?=\s*:)""")
+_UNCLOSED_KEY = re.compile(r"[{,]\s*\"[^\"{}\[\],:]+:[^\"]*[}\]]\s*\Z")
 _CUT = re.compile(r"[\[,:]\s*[\w.+-]+\Z|:\s*\Z")
 """A number or literal that runs to the end of the text, or a value that never came: `json_repair` makes one of it."""
+
+_CLOSER = re.compile(r"[}\]]")
 
 _ARGUMENTS = ("arguments", "parameters")
 
@@ -48,8 +52,8 @@ _Reader: TypeAlias = Callable[[str, Collection[str] | None], JsonValue]
 def reread(text: str, types: Collection[str] | None, ended_in: State | None) -> Iterator[JsonValue]:
     """Yield what text may mean that was understood, but for what was open at its end.
 
-    That may be a key that opened with one kind of quote and closed with another, a comment without a line's end
-    behind it, or a string without its closing quote: then what came behind was taken for a part of it.
+    That may be a key that opened with one kind of quote and closed with another, or not at all, a comment without a
+    line's end behind it, or a string without its closing quote: then what came behind was taken for a part of it.
 
     Args:
         text: what a model wrote, whole.
@@ -57,8 +61,10 @@ def reread(text: str, types: Collection[str] | None, ended_in: State | None) -> 
         ended_in: the state that was closed at the end.
     """
     if ended_in is KEY_TEXT:
-        yield from _meanings(text, types, _matched)
-    elif ended_in is ASIDE or (ended_in is TEXT and text.rstrip().endswith(("}", "]", "`"))):
+        yield from _meanings(text, types, _matched, *([_repaired] if _UNCLOSED_KEY.search(text) else []))
+    elif ended_in is ASIDE:
+        yield from _meanings(text, types, _uncommented, _repaired)
+    elif ended_in is TEXT and text.rstrip().endswith(("}", "]", "`")):
         yield from _meanings(text, types, _repaired)
 
 
@@ -143,10 +149,25 @@ def _matched(text: str, types: Collection[str] | None) -> JsonValue:
     return None if mended == text else _read(mended, types)
 
 
+def _uncommented(text: str, types: Collection[str] | None) -> JsonValue:
+    """Read text whose last comment was to end before a bracket, not with the line; None for other text.
+
+    Raises:
+        ParseError: that does not help.
+    """
+    parser = Parser(lenient=True, types=types)
+    parser.feed(text)
+    comments = [repair.offset for repair in parser.repairs if repair.kind == "comment"]
+    if not comments or len(parser.repairs) == MAX_REPAIRS:  # the last may not be listed
+        return None
+    bracket = _CLOSER.search(text, comments[-1])
+    return None if bracket is None else _read(text[: comments[-1]] + text[bracket.start() :], types)
+
+
 def _encoded_twice(text: str, types: Collection[str] | None) -> JsonValue:
     """Read JSON inside a JSON string, with or without the string's own quotes."""
     text = text.strip()
-    if not text.startswith(('"', '{\\"', '[\\"', '[{\\"')):
+    if not text.startswith(('"', '\\"', '{\\"', '[\\"', '[{\\"')):
         return None
     inner = Parser()
     inner.feed(text if text.startswith('"') else f'"{text}"')

@@ -6,6 +6,7 @@ __all__ = ["Nesting", "begins_with", "compact"]
 
 _MARK = re.compile(r'["{}\[\]]')
 _MARK_IN_STRING = re.compile(r'["\\]')
+_STRING_OR_BLANKS = re.compile(r'("(?:[^"\\]|\\.?)*"?)|\s+', re.DOTALL)
 
 
 class Nesting:
@@ -50,5 +51,5 @@ def begins_with(text: str, head: str) -> bool | None:
 
 
 def compact(text: str) -> str:
-    """Return a text without its white space."""
-    return "".join(text.split())
+    """Return a text without the white space between its tokens; its last string may be cut."""
+    return _STRING_OR_BLANKS.sub(lambda match: match[1] or "", text)

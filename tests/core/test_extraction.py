@@ -219,6 +219,7 @@ def test_text_around_the_answer() -> None:
         (f"{WHOLE} {OTHER}", ["trailing_text"]),
         (f'{WHOLE}</think>{{"price":9}}', ["trailing_text"]),
         (f"{WHOLE}</think>", ["trailing_text"]),
+        (f'{{"price": 1 : 2}} no.</think> {WHOLE}', ["rewritten"]),
         (WHOLE.replace('"kind":"new"', "\"kind':'new'"), ["closed", "rewritten"]),
         ('{"name":"A" "price":2.5 "tags":["x"] stray "kind":"new"}', ["missing_comma", "missing_comma", "rewritten"]),
     ],
@@ -231,6 +232,14 @@ def test_text_that_is_not_quite_json(text: str, kinds: list[str]) -> None:
         assert isinstance(terminal, Completed)
         assert extraction.document.value == json.loads(WHOLE)
         assert [repair["kind"] for repair in terminal.repairs] == kinds
+
+
+def test_what_cannot_be_read_is_read_once_more_as_a_whole() -> None:
+    """However the text was cut: a part behind the fault is not taken for the root."""
+    for size in (1, 3, 99):
+        extraction, text = begun(ANYTHING), '{"a": 1 stray "b": {"c": 2}}'
+        ended(extraction, [text[start : start + size] for start in range(0, len(text), size)], "stop")
+        assert extraction.document.value == {"a": 1, "b": {"c": 2}}
 
 
 def test_text_behind_thinking_that_fails() -> None:

@@ -19,6 +19,7 @@ from tests.core.oracles import applied, canonical, enlarged, every_cut, loaded, 
 from tests.core.strategies import cut_texts, rendered
 
 CONTAINERS = {"object", "array"}
+ANY = CONTAINERS | {"string", "number", "boolean", "null"}
 
 
 def read(pieces: list[str], types: set[str] | None = None) -> tuple[Parser, list[Operation]]:
@@ -106,6 +107,26 @@ MENDED: dict[str, tuple[str, Any, list[tuple[str, int]]]] = {
     "cut hexadecimal number": ("[1,0x", [1], [("closed", 5)]),
     "hexadecimal number at the end": ("[1,0x1", [1], [("closed", 6)]),
     "number with a plus at the end": ("[1,+1", [1], [("closed", 5)]),
+    "cut number behind a string": ('["a" 12', ["a"], [("missing_comma", 5), ("closed", 7)]),
+    "cut word behind a quote": ('["a "n', ['a "n'], [("inner_quote", 4), ("closed", 6)]),
+    "a quote behind a number": (
+        '{"a": 5", "b": 6" }',
+        {"a": 5, "b": 6},
+        [("unquoted_value", 6), ("unquoted_value", 15)],
+    ),
+    "a string behind a number": ('[5"a", 1]', [5, "a", 1], [("missing_comma", 2)]),
+    "no number, with a sign": ("[1,+NaN]", [1, None], [("non_finite", 3)]),
+    "a root in single quotes": ("'a b'", "a b", [("quotes", 0)]),
+    "a root in typographic quotes": ("“a” b", "a", [("quotes", 0), ("trailing_text", 4)]),
+    "a root behind a backtick": ("`a", "a", [("quotes", 0), ("closed", 2)]),
+    "a root with a plus sign": ("+70", 70, [("number", 0)]),
+    "a root without its fraction": ("8.", 8.0, [("number", 0)]),
+    "a root without its exponent": ("-3.5e+", -3.5, [("number", 0)]),
+    "a root that begins with a point": (".5 of it", 0.5, [("number", 0), ("trailing_text", 3)]),
+    "a hexadecimal root": ("0xAe", 174, [("number", 0)]),
+    "undefined at the root": ("undefined", None, [("literal", 0)]),
+    "no number at the root": ("-inf", None, [("non_finite", 0)]),
+    "a root behind other white space": ("\ufeff \u00a07", 7, [("leading_text", 0)]),
 }  # fmt: skip
 
 
@@ -139,6 +160,11 @@ ROOTS: dict[str, tuple[str, set[str], Any, list[tuple[str, int]]]] = {
     "thinking of another kind": ('[THINK]{"a":2}[/THINK]{"a":1}', {"object"}, {"a": 1}, [("thinking", 0)]),
     "thinking that begins like an array": ("[THINK][2][/THINK][1]", {"array"}, [1], [("thinking", 1)]),
     "a channel": ('<|channel|>analysis<|message|>{"a":2}<|end|>{"a":1}', {"object"}, {"a": 1}, [("thinking", 0)]),
+    "a quote around an object": ("'{\"a\":1}'", ANY, {"a": 1}, [("leading_text", 0), ("trailing_text", 8)]),
+    "backticks around an object": ('`{"a":1}`', ANY, {"a": 1}, [("leading_text", 0), ("trailing_text", 8)]),
+    "a fence around a string": ("```\n'a'\n```", ANY, "a", [("leading_text", 0), ("quotes", 4), ("trailing_text", 8)]),
+    "points before the root": ('... {"a":1}', ANY, {"a": 1}, [("leading_text", 0)]),
+    "a word like no number": ("In all: [1]", ANY, [1], [("leading_text", 0)]),
     "a tool call": ("<tool_call>{}</tool_call>", {"object"}, {}, [("leading_text", 0), ("trailing_text", 13)]),
     "two roots": ('{"a":1}{"a":2}', {"object"}, {"a": 1}, [("trailing_text", 7)]),
     "a list of tasks": ('- [ ] read\n- [x] write\n[5]', {"array"}, [5], [("leading_text", 0)]),
@@ -160,6 +186,13 @@ def test_where_no_root_is(text: str) -> None:
     """What is no object, or only thought of, is not taken for one."""
     for pieces in every_cut(text) if text else [[]]:
         assert refusal(lambda pieces=pieces: read(pieces, {"object"})).offset == len(text)  # type: ignore[misc]
+
+
+@pytest.mark.parametrize("text", ["-", "+", "0x", "1.2.3", "tru", "nil", "inf.", "``"])
+def test_a_root_that_is_no_value(text: str) -> None:
+    """Half a literal, or what no language takes for a number, is not guessed at."""
+    for pieces in every_cut(text):
+        assert refusal(lambda pieces=pieces: read(pieces)).offset == len(text)  # type: ignore[misc]
 
 
 @pytest.mark.parametrize(

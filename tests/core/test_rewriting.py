@@ -34,12 +34,24 @@ def test_what_text_may_mean(text: str, values: list[Any]) -> None:
     assert bool(found) == bool(values)
 
 
+def test_a_string_inside_a_string() -> None:
+    """It is read as what it says, with or without its own quotes."""
+    assert next(rewritten('\\"a b\\"', {"string"})) == next(rewritten('"\\"a b\\""', {"string"})) == "a b"
+
+
 @pytest.mark.parametrize(
     ("text", "ended_in", "value"),
     [
         ("{\"a\":1,\"b':{'c':2}}", KEY_TEXT, {"a": 1, "b": {"c": 2}}),
         ('{"a": 1, "b', KEY_TEXT, None),
+        ('{"a": "b: c}', KEY_TEXT, None),
+        ('{"a": 1, "b: c}', KEY_TEXT, {"a": 1, "b": "c"}),
+        ('{"a": 1, "b}', KEY_TEXT, None),
         ('{"a": {"b": 1 # c }, "d": 2}', ASIDE, {"a": {"b": 1}, "d": 2}),
+        ('{"a": {"b": "//" // c }, "d": 2}', ASIDE, {"a": {"b": "//"}, "d": 2}),
+        ('{"a": {"b": 1 // c', ASIDE, {"a": {"b": 1}}),
+        ('{"a": [' + "1,, " * 99 + '2 # b\n, 3], "c": 4 # d }', ASIDE, {"a": [1] * 99 + [2, 3], "c": 4}),
+        ("", ASIDE, None),
         ('{"a": "b}', TEXT, {"a": "b"}),
         ('{"a": "b, c', TEXT, None),
         ("[1", VALUE, None),
@@ -80,5 +92,8 @@ def test_what_follows_thinking(tag: str) -> None:
 @given(st.text("[]{}:,\"'ab1 \\/\n.NaI\ud83d") | st.text())
 def test_any_text(text: str) -> None:
     """Nothing makes it raise, and what it says can be encoded."""
-    for value in (*rewritten(text, OBJECT), *later(text, OBJECT), *concluded(f"</think>{text}", OBJECT)):
+    found = [*rewritten(text, OBJECT), *later(text, OBJECT), *concluded(f"</think>{text}", OBJECT)]
+    for state in (KEY_TEXT, TEXT, ASIDE):
+        found += reread(text, OBJECT, state)
+    for value in found:
         repr(value).encode()

@@ -33,5 +33,6 @@ def test_what_a_text_begins_with(text: str, answer: bool | None) -> None:
 
 
 def test_white_space() -> None:
-    """Of every kind."""
+    """Of every kind, but that of strings, whole or cut."""
     assert compact(' {\n\t"a" : [') == '{"a":['
+    assert compact('{ "a \\" b" : " c\\') == '{"a \\" b":" c\\'
