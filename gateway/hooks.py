@@ -192,5 +192,9 @@ class Reporter:
                     await hook(report)
                 elif isawaitable(answer := await asyncio.to_thread(hook, report)):
                     await answer
+        except asyncio.CancelledError:
+            if (task := asyncio.current_task()) is not None and task.cancelling():
+                raise  # this process ends
+            _log.warning("extraction %s: a hook of %s was cancelled from elsewhere", self._name, report.event)
         except Exception:  # noqa: BLE001 - an application's fault ends nothing of ours, and is heard of
             _log.exception("extraction %s: a hook of %s failed", self._name, report.event)

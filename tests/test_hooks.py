@@ -157,6 +157,22 @@ async def test_what_a_hook_raises_ends_nothing(caplog: pytest.LogCaptureFixture)
     assert len(reports) == 1
 
 
+async def test_a_hook_that_is_cancelled_from_elsewhere_ends_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """What an application cancels itself is a fault of its hook, as any other: those that follow are told."""
+    async with gateway_of(RIGHT) as gateway:
+
+        @gateway.on("start")
+        async def wait(_: Report) -> None:
+            task = asyncio.create_task(asyncio.sleep(10))
+            task.cancel()
+            await task
+
+        reports = heard(gateway, "end")
+        assert await run(gateway) is None
+    assert len(reports) == 1
+    assert "a hook of start was cancelled from elsewhere" in caplog.text
+
+
 async def test_a_plain_function_runs_in_a_thread() -> None:
     """It may block; one that returns something to await is awaited."""
     threads: list[int] = []

@@ -19,7 +19,7 @@ import msgspec
 from gateway.core.growing import GrowingValue, encoded_size, fresh
 from gateway.core.operations import APPEND, BEGIN, CLOSE, FILL, REMOVE, REPLACE, Operation, fold, plain
 from gateway.core.pointer import JsonValue, append, unescape
-from gateway.core.progress import active_after, completed_in, completes, maximal, reopened_in
+from gateway.core.progress import active_after, completed_in, completes, left_out, maximal, reopened_in
 
 __all__ = ["Document", "Encoding", "Position", "Update", "View"]
 
@@ -217,8 +217,10 @@ class Document:
         active = None if is_whole else active_after(self._last)
         told: dict[str, JsonValue] = {"active": active}
         if rev is None or not self.can_fold_from(rev):
-            whole = maximal(self.value, active, self._placeholders) if self.rev else []
-            return told | {"completed": list(whole)} | self._states_of(self._states)
+            told["completed"] = list(maximal(self.value, active, self._placeholders)) if self.rev else []
+            if self.rev and (absent := list(left_out(active, self._placeholders))):
+                told["absent"] = list(absent)
+            return told | self._states_of(self._states)
         steps = self._steps_since(rev)
         operations = list(chain.from_iterable(steps))
         told["completed"] = list(completed_in(operations))

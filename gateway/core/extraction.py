@@ -6,7 +6,8 @@
 4. Every attempt has a document of its own, under an epoch that was never used; the terminal belongs to the last one.
 """
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -52,6 +53,9 @@ _NEW_PIECES = 100
 
 _IN_FRONT = frozenset({"leading_text", "thinking"})
 """Repairs of what is skipped before the root: what comes behind is read as it would be without them."""
+
+_ONLY_A_FENCE = re.compile(r"\s*```\w*\s*[\[{]")
+"""In front of the root; other words may say that it is a draft."""
 
 
 class State(StrEnum):
@@ -187,6 +191,7 @@ class Extraction:
         self._fault: ParseError | None = None  # why the text could not be read while it came
         self._growth = Growth(schema.shape, schema.wrapper, self._redaction, self._sieve)
         self._answer = Answer()
+        self._has_only_fence: bool | None = None  # in front of the root; None where that was not asked
         self._is_refused = False
         self._spoiled: InvalidOutput | None = None  # what no later token can mend
         self._finish: str | None = None
@@ -455,7 +460,7 @@ class Extraction:
         end = parser.end if self._fault is None else self._fault.offset
         behind = text[end - parser.begin :]
         try:
-            likelier = chain(concluded(behind, types), reread(text, types, parser.ended_in))
+            likelier = chain(concluded(behind, types), reread(text, types, parser.ended_in), self._wrapped_in(behind))
             if (found := self._first_valid(likelier)) is not None:
                 return found, True
             if self._fault is not None:
@@ -467,6 +472,15 @@ class Extraction:
             if (found := self._first_valid(chain(others, rewritten(text, types), lists))) is None:
                 raise
             return found, True
+
+    def _wrapped_in(self, behind: str) -> Iterator[JsonValue]:
+        """Yield what stands in the wrapper that was asked for, where something bare in front of it was taken for it."""
+        wrapper = self._schema.wrapper
+        if wrapper is None or self._growth.is_wrapped:
+            return
+        for value in later(behind, {"object"}):
+            if isinstance(value, dict) and wrapper in value:
+                yield value
 
     def _first_valid(self, values: Iterable[JsonValue]) -> "_Valid | None":
         wrapper = self._schema.wrapper
@@ -552,8 +566,17 @@ class Extraction:
 
     @property
     def _is_read_for_good(self) -> bool:
-        """Whether what was read stands: nothing was forgiven but what is in front of the root."""
-        return self._fault is None and all(repair.kind in _IN_FRONT for repair in self._parser.repairs)
+        """Whether what was read stands: nothing was forgiven but a fence, or thinking, in front of the root.
+
+        Behind other words a root may be a draft, which another one follows.
+        """
+        kinds = {repair.kind for repair in self._parser.repairs}
+        if self._fault is not None or kinds - _IN_FRONT:
+            return False
+        if "leading_text" in kinds and self._has_only_fence is None:
+            beginning = self._texts[0] if self._texts else "".join(self._new)
+            self._has_only_fence = _ONLY_A_FENCE.match(beginning) is not None
+        return self._has_only_fence is not False
 
     def _terminate(self, message: type[Any], ending: "Ending", now_s: float, **fields: Any) -> None:
         self.terminal = message(

@@ -202,7 +202,7 @@ class Growth:
         if shape.policy.state:
             yield Operation(BEGIN, pointer, True)
         if self._is_held(operation, container, token, shape):
-            self._hold = Hold(operation, shape)
+            self._hold = Hold(operation, shape, covers=self._redaction.covers if self._redacts else None)
             yield from () if shape.policy.state else (Operation(BEGIN, pointer),)
         else:
             yield self._shown(operation, container, token, shape)

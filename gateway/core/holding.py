@@ -4,6 +4,8 @@ A hold keeps the parser's own operations. Once what it waits for has come they a
 that whatever is held inside is held on.
 """
 
+from collections.abc import Callable
+
 from gateway.core.operations import ADD, CLOSE, Operation
 from gateway.core.pointer import JsonValue, unescape
 from gateway.core.schema import Shape
@@ -58,6 +60,7 @@ class Hold:
 
     __slots__ = (
         "_awaited",
+        "_covers",
         "_discriminator",
         "_is_whole",
         "_text",
@@ -68,8 +71,16 @@ class Hold:
         "shape",
     )
 
-    def __init__(self, first: Operation, shape: Shape, owner: Open | None = None) -> None:
-        """Begin with the value's appearance."""
+    def __init__(
+        self,
+        first: Operation,
+        shape: Shape,
+        owner: Open | None = None,
+        *,
+        covers: Callable[[Shape, JsonValue], bool] | None = None,
+    ) -> None:
+        """Begin with the value's appearance; `covers` tells what is redacted, where anything is."""
+        self._covers = covers
         self.pointer = first.pointer
         self.shape = self.choice = shape
         self.operations = [first]
@@ -117,6 +128,16 @@ class Hold:
             return True
         if operation.kind is not ADD or operation.value is None:
             return False
-        is_complete = not operation.opened and not isinstance(operation.value, str)
         member = self.shape.member(unescape(operation.pointer.rpartition("/")[2]))
-        return is_complete or not (member.policy.hold or member.held)
+        return not self._is_held(member, operation)
+
+    def _is_held(self, member: Shape, operation: Operation) -> bool:
+        """Tell whether what has begun is not shown yet."""
+        value = operation.value
+        if operation.opened:
+            is_object = isinstance(value, dict)
+            chooses = is_object and member.is_choice and member.discriminator is not None
+            return member.policy.hold or chooses or (is_object and bool(member.awaited))
+        if not isinstance(value, str):
+            return False
+        return member.policy.hold or member.held or (self._covers is not None and self._covers(member, value))

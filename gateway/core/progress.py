@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from gateway.core.operations import ADD, BEGIN, CLOSE, FILL, REPLACE, Operation
 from gateway.core.pointer import JsonValue, append, split
 
-__all__ = ["active_after", "completed_in", "completes", "maximal", "reopened_in"]
+__all__ = ["active_after", "completed_in", "completes", "left_out", "maximal", "reopened_in"]
 
 _APPEARANCES = (ADD, FILL, REPLACE)
 
@@ -62,6 +62,18 @@ def maximal(value: JsonValue, active: str | None, unwritten: Mapping[str, Collec
             break
         pointer, value = append(pointer, token), children[token]
     return found
+
+
+def left_out(active: str | None, unwritten: Mapping[str, Collection[str]]) -> Iterator[str]:
+    """Yield the placeholders in complete objects: members that the model left out.
+
+    Args:
+        active: the place that is being written; None where the whole value is complete.
+        unwritten: the members of an object that are placeholders, by its pointer.
+    """
+    for pointer, keys in unwritten.items():
+        if active is None or not f"{active}/".startswith(f"{pointer}/"):
+            yield from (append(pointer, key) for key in sorted(keys))
 
 
 def _children(value: JsonValue) -> Mapping[str, JsonValue]:

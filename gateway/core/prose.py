@@ -51,7 +51,9 @@ _ITEM = re.compile(
     rf"\[\s*(?:[\[{{\"'“‘„`´,\]]|[+-]?\.?\d|{_ASIDE}|[+-]?(?:true|false|null|none|undefined|nan|infinity)\b)",
     re.IGNORECASE,
 )
-_CHECKBOX = re.compile(r"\[ ?\]\s*\w|\[\d+\](?:\(|:|\s*[A-Za-z])")  # of a list of tasks; a footnote's mark
+_CHECKBOX = re.compile(
+    r"\[ \][ \t]*\w|\[\][ \t]+\w|\[\d+\](?:\(|:|\s*[A-Za-z])"
+)  # of a list of tasks; a footnote's mark
 
 
 def root_remedy(text: str, position: int, openers: str, *, is_over: bool) -> Remedy:

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gateway.core.union import Member
-from gateway.providers.calls import FirstCall, name_of
+from gateway.providers.calls import FirstCall
 from gateway.providers.chunks import Call
 from gateway.providers.nesting import Nesting, begins_with, compact
 
@@ -44,10 +44,10 @@ class UnionCall:
 
     def read(self, calls: Sequence[Call]) -> str:
         """See `Calls`."""
-        if self._constants is None:
-            names = [name_of(call) for call in calls]
-            self._constants = next((self._members[name].constants for name in names if name in self._members), None)
-        return self._wrapped(self._call.read(calls))
+        text = self._call.read(calls)
+        if (member := self._members.get(self._call.name)) is not None:
+            self._constants = member.constants
+        return self._wrapped(text)
 
     def finish(self, *, is_cut: bool) -> str:
         """See `Calls`."""

@@ -101,12 +101,17 @@ class CallNumbers:
 
 
 class FirstCall:
-    """The text is that of the first call, as it is."""
+    """The text is that of the first call, as it is.
 
-    __slots__ = ("_is_open", "_numbers", "_start")
+    Attributes:
+        name: of the call, as far as it has come; some servers give it again with every piece.
+    """
+
+    __slots__ = ("_is_open", "_numbers", "_start", "name")
 
     def __init__(self) -> None:
         """Begin without a call."""
+        self.name = ""
         self._numbers = CallNumbers()
         self._start = ""
         self._is_open = False
@@ -121,12 +126,14 @@ class FirstCall:
         if len(calls) == 1:
             if self._numbers.number(calls[0]):
                 return ""
+            self._take_name(calls[0])
             text = arguments_of(calls[0])
             return text if self._is_open else self._opened(text)
         numbers = [self._numbers.number(call, may_begin=position > 0) for position, call in enumerate(calls)]
-        return "".join(
-            [self._opened(arguments_of(call)) for call, number in zip(calls, numbers, strict=True) if number == 0]
-        )
+        first = [call for call, number in zip(calls, numbers, strict=True) if number == 0]
+        for call in first:
+            self._take_name(call)
+        return "".join([self._opened(arguments_of(call)) for call in first])
 
     def finish(self, *, is_cut: bool) -> str:
         """See `Calls`."""
@@ -136,6 +143,11 @@ class FirstCall:
         if is_cut:
             return "" if is_nothing else self._start
         return "{}" if self._start in ("", "null") else self._start
+
+    def _take_name(self, call: Call) -> None:
+        name = name_of(call)
+        if not self._is_open and not self._start:
+            self.name = name if name.startswith(self.name) else self.name + name
 
     def _opened(self, text: str) -> str:
         """Hold back what may yet turn out to be null, or an empty object in front of the arguments."""

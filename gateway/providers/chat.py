@@ -7,7 +7,9 @@ Each rule is here because a server in use needs it:
 3. A whole message counts where it is all there is: some servers repeat it beside the pieces.
 """
 
+import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from gateway.errors import OutputTooLarge
@@ -18,6 +20,8 @@ from gateway.providers.deltas import Deltas
 from gateway.providers.sse import Event
 
 __all__ = ["ChatAnswer", "count"]
+
+_NO_REASON = (None, "", "null")
 
 _CALL_MODES = frozenset({Mode.TOOLS, Mode.FUNCTIONS})
 
@@ -67,7 +71,7 @@ class ChatAnswer:
                 if not choice.index:
                     self._read_choice(choice, deltas)
                     break
-            if (tokens := chunk.usage) is not None:
+            if (tokens := chunk.tokens) is not None:
                 deltas.usage(count(tokens.prompt_tokens), count(tokens.completion_tokens))
 
     def rest(self, *, is_cut: bool) -> str:
@@ -88,10 +92,12 @@ class ChatAnswer:
         if message is not None:
             self._has_message = True
             self._read_message(message, deltas)
-        if choice.finish_reason:
-            deltas.finish(choice.finish_reason)
-            if self._has_call and deltas.finish_reason == "stop":
-                deltas.text(self.rest(is_cut=False))  # no call can follow, though some servers leave the line open
+        if choice.finish_reason not in _NO_REASON:
+            deltas.finish(str(choice.finish_reason))
+            is_alone = message is None or not (message.tool_calls or message.function_call)
+            if self._has_call and is_alone and deltas.finish_reason == "stop":
+                # No call can follow, though some servers leave the line open; others say so with every chunk.
+                deltas.text(self.rest(is_cut=False))
 
     def _read_message(self, message: Message, deltas: Deltas) -> None:
         content = message.content
@@ -99,13 +105,13 @@ class ChatAnswer:
         if thought:
             deltas.reasoning(_thought_of(thought))
         elif isinstance(content, list):
-            deltas.reasoning("".join([_thinking_of(part) for part in content]))
+            deltas.reasoning("".join([_thinking_of(part) for part in content if isinstance(part, Part)]))
         if message.refusal:
             deltas.refusal(message.refusal)
         if self._asks_for_calls:
             deltas.text(self._read_calls(message))
         elif content:
-            deltas.text(content if isinstance(content, str) else _text_of(content))
+            deltas.text(_text_of(content))
 
     def _read_calls(self, message: Message) -> str:
         calls = message.tool_calls
@@ -119,7 +125,7 @@ class ChatAnswer:
                 self._content.clear()
             return self._calls.read(calls)
         if not self._has_call and message.content:
-            self._hold(message.content if isinstance(message.content, str) else _text_of(message.content))
+            self._hold(_text_of(message.content))
         return ""
 
     def _hold(self, content: str) -> None:
@@ -134,12 +140,17 @@ def count(tokens: float | None) -> int:
     return int(tokens) if tokens and math.isfinite(tokens) else 0
 
 
-def _text_of(parts: list[Part]) -> str:
-    return "".join([part.text or "" for part in parts])
+def _text_of(content: str | Sequence[Part | str] | dict[str, Any]) -> str:
+    """Return the words of content: text, parts of it, or an object that some servers give in place of its text."""
+    if isinstance(content, str):
+        return content
+    if isinstance(content, dict):
+        return json.dumps(content)
+    return "".join([part if isinstance(part, str) else part.text or "" for part in content])
 
 
 def _thinking_of(part: Part) -> str:
-    return part.thinking if isinstance(part.thinking, str) else _text_of(part.thinking or [])
+    return _text_of(part.thinking or "")
 
 
 def _thought_of(thought: Any) -> str:

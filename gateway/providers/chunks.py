@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from gateway.errors import ProviderError, ProviderFailure, Refused
+from gateway.errors import ProviderError, ProviderFailure, ProviderRateLimited, Refused
 from gateway.providers.sse import Event
 
 __all__ = [
@@ -31,13 +31,16 @@ _T = TypeVar("_T")
 
 _FAILED = "the provider reported an error while it was answering"
 
+_TOO_MANY = (429, "429", "rate_limit_exceeded", "rate_limit_error", "rate_limit", "too_many_requests")
+"""Servers' words for "too many requests", in the place of a status."""
+
 
 # msgspec structs: a chunk is decoded into them in 1 µs, into the SDK's own objects in 200.
 class Function(msgspec.Struct, frozen=True):
-    """A piece of a call; some servers give the arguments as an object instead of its text."""
+    """A piece of a call; some servers give the arguments as an object, or an empty list, instead of its text."""
 
     name: str | None = None
-    arguments: str | dict[str, Any] | None = None
+    arguments: str | dict[str, Any] | list[Any] | None = None
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -58,7 +61,7 @@ class Part(msgspec.Struct, frozen=True):
 class Message(msgspec.Struct, frozen=True):
     """What one choice gained; `function_call` is the form before tool calls, one call alone that of some servers."""
 
-    content: str | list[Part] | None = None
+    content: str | list[Part | str] | dict[str, Any] | None = None
     reasoning_content: Any = None
     reasoning: Any = None
     reasoning_details: Any = None
@@ -84,15 +87,27 @@ class Tokens(msgspec.Struct, frozen=True):
     completion_tokens: int | float | None = None
 
 
+class Groq(msgspec.Struct, frozen=True):
+    """Where one server puts its tokens."""
+
+    usage: Tokens | None = None
+
+
 class Chunk(msgspec.Struct, frozen=True):
     """One event of a chat completion, or all of it."""
 
     choices: list[Choice] | None = None
     usage: Tokens | None = None
+    x_groq: Groq | None = None
     error: Any = None
     object: Any = None
     type: Any = None
     code: Any = None
+
+    @property
+    def tokens(self) -> Tokens | None:
+        """The tokens, wherever they stand."""
+        return self.x_groq.usage if self.usage is None and self.x_groq is not None else self.usage
 
 
 _decoder = msgspec.json.Decoder(Chunk)
@@ -149,9 +164,12 @@ def _converted(text: str, kind: type[_T]) -> _T:
 def failure_of(error: Any) -> ProviderFailure:
     """Our own words for a provider's error object: its status where it has one, none of its text."""
     fields = error if isinstance(error, dict) else {}
-    if is_filter(fields.get("code")):
+    code = fields.get("code")
+    if is_filter(code):
         return Refused("a content filter stopped the model")
-    for status in (fields.get("status_code"), fields.get("code")):
+    if any(fields.get(field) in _TOO_MANY for field in ("code", "status_code", "type")):
+        return ProviderRateLimited("the provider asked to wait while it was answering (status 429)")
+    for status in (fields.get("status_code"), code):
         if isinstance(status, int) and 400 <= status <= 599:
             return ProviderError(f"{_FAILED} (status {status})")
     return ProviderError(_FAILED)

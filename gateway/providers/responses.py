@@ -62,8 +62,10 @@ class _Event(msgspec.Struct, frozen=True):
 
     type: str | None = None
     output_index: int | None = None
+    content_index: int | None = None
     delta: Any = None
     item: _Item | None = None
+    part: _Part | None = None
     text: str | None = None
     arguments: str | None = None
     refusal: str | None = None
@@ -83,13 +85,24 @@ class ResponseAnswer:
         has_begun: whether an event was part of a response.
     """
 
-    __slots__ = ("_calls", "_commentary", "_given", "_has_call", "_held", "_held_chars", "_is_json", "has_begun")
+    __slots__ = (
+        "_calls",
+        "_commentary",
+        "_given",
+        "_given_parts",
+        "_has_call",
+        "_held",
+        "_held_chars",
+        "_is_json",
+        "has_begun",
+    )
 
     def __init__(self, calls: Calls) -> None:
         """Start before the first event; `calls` is what to make of function calls."""
         self._calls = calls
         self._commentary: set[int] = set()  # by output index, as the following
         self._given: set[int] = set()
+        self._given_parts: set[tuple[int, int]] = set()  # of messages: by output index and content index
         self._held: list[str] = []  # prose, until it is clear whether a call comes
         self._held_chars = 0
         self._has_call = self._is_json = self.has_begun = False
@@ -124,6 +137,7 @@ class ResponseAnswer:
     def _text_delta(self, event: _Event, deltas: Deltas) -> None:
         index = event.output_index or 0
         self._given.add(index)
+        self._given_parts.add((index, event.content_index or 0))
         if index not in self._commentary:
             self._add_text(_string(event.delta), deltas)
 
@@ -134,6 +148,7 @@ class ResponseAnswer:
 
     def _refusal_delta(self, event: _Event, deltas: Deltas) -> None:
         self._given.add(event.output_index or 0)
+        self._given_parts.add((event.output_index or 0, event.content_index or 0))
         deltas.refusal(_string(event.delta))
 
     def _added(self, event: _Event, deltas: Deltas) -> None:
@@ -147,10 +162,8 @@ class ResponseAnswer:
 
     def _part_done(self, event: _Event, deltas: Deltas) -> None:
         """Take a part whole, where it did not come in pieces."""
-        if event.text:
-            self._add_item(event.output_index or 0, _Item(content=[_Part(text=event.text)]), deltas)
-        if event.refusal:
-            self._add_item(event.output_index or 0, _Item(content=[_Part(refusal=event.refusal)]), deltas)
+        part = event.part or _Part(event.text, event.refusal)
+        self._add_part(event.output_index or 0, event.content_index or 0, part, deltas)
 
     def _arguments_done(self, event: _Event, deltas: Deltas) -> None:
         self._add_item(event.output_index or 0, _Item(type="function_call", arguments=event.arguments), deltas)
@@ -183,17 +196,23 @@ class ResponseAnswer:
 
     def _add_item(self, index: int, item: _Item, deltas: Deltas) -> None:
         """Take an item whole, where nothing of it came before."""
-        if index in self._given:
-            return
         if item.type == "function_call":
-            self._given.add(index)
-            self._add_call(index, item, deltas)
-        elif item.type in (None, "message") and item.phase != "commentary" and index not in self._commentary:
-            for part in item.content or ():
+            if index not in self._given:
                 self._given.add(index)
-                if part.refusal:
-                    deltas.refusal(part.refusal)
-                self._add_text(part.text or "", deltas)
+                self._add_call(index, item, deltas)
+        elif item.type in (None, "message") and item.phase != "commentary":
+            for number, part in enumerate(item.content or ()):
+                self._add_part(index, number, part, deltas)
+
+    def _add_part(self, index: int, number: int, part: _Part, deltas: Deltas) -> None:
+        """Take a part of a message whole, where nothing of it came before."""
+        if index in self._commentary or (index, number) in self._given_parts or not (part.text or part.refusal):
+            return
+        self._given.add(index)
+        self._given_parts.add((index, number))
+        if part.refusal:
+            deltas.refusal(part.refusal)
+        self._add_text(part.text or "", deltas)
 
     def _add_text(self, text: str, deltas: Deltas) -> None:
         if self._is_json:
@@ -217,6 +236,7 @@ class ResponseAnswer:
     _READ: ClassVar = {
         "response.output_text.delta": _text_delta,
         "response.output_text.done": _part_done,
+        "response.content_part.done": _part_done,
         "response.function_call_arguments.delta": _call_delta,
         "response.function_call_arguments.done": _arguments_done,
         "response.refusal.delta": _refusal_delta,

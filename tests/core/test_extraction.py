@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 from itertools import product
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 import rfc8785
@@ -376,6 +376,40 @@ def test_a_list_without_its_member(text: str, names: list[str]) -> None:
         assert isinstance(terminal, Completed)
         assert [item["name"] for item in json.loads(json.dumps(extraction.document.value))] == names
         assert {"kind": "rewritten", "offset": 0} in terminal.repairs
+
+
+@pytest.mark.parametrize(
+    ("type_", "text", "value"),
+    [
+        ({"type": ["object", "null"]}, 'None of them.\n{"value": {"x":"q"}}', {"x": "q"}),
+        ({"type": "number"}, '1. First\n{"value": 12.5}', 12.5),
+        ({"type": "boolean"}, 'true or false? {"value": false}', False),
+        ({"type": "number"}, "12 is the answer", 12),
+    ],
+)
+def test_a_word_in_front_of_what_was_asked_for(type_: dict[str, Any], text: str, value: Any) -> None:
+    """The value in the wrapper counts, and one without it where there is no other."""
+    schema = Schema.from_json(type_, limits=LIMITS)
+    for pieces in ([text], list(text)):
+        extraction = begun(schema)
+        assert isinstance(ended(extraction, pieces, "stop"), Completed)
+        assert extraction.document.value == value
+
+
+@pytest.mark.parametrize("pieces", [1, 4, 99])
+@pytest.mark.parametrize("front", ["Sure: ", "Here is a draft.\n```json\n"])
+def test_a_draft_is_not_stopped(front: str, pieces: int) -> None:
+    """Where words are in front of it, another one may follow, however the text comes in."""
+    schema = Schema.from_json(
+        {"type": "object", "properties": {"n": {"type": "integer", "minimum": 0}, "s": {"type": "string"}}},
+        limits=LIMITS,
+    )
+    text = f'{front}{{"n":-5,"s":"x"}}\n```\nWait, no:\n{{"n":5,"s":"x"}}'
+    extraction = begun(schema)
+    assert isinstance(
+        ended(extraction, [text[at : at + pieces] for at in range(0, len(text), pieces)], "stop"), Completed
+    )
+    assert extraction.document.value == {"n": 5, "s": "x"}
 
 
 @pytest.mark.parametrize("text", ['{"error":"none"}', '{"a":[],"b":[]}', "{}".join(["", *[" "] * 101, ""])])

@@ -312,3 +312,25 @@ def _is_growth(before: Any, after: Any) -> bool:
     if isinstance(before, list) and isinstance(after, list):
         return len(before) <= len(after) and all(map(_is_growth, before, after))
     return enlarged(before, after, is_open=True)
+
+
+CAT = {"type": "object", "properties": {"kind": {"const": "cat"}, "meow": {"type": "string"}}, "required": ["kind"]}
+DOG = {"type": "object", "properties": {"kind": {"const": "dog"}, "bark": {"type": "string"}}, "required": ["kind"]}
+PART = {"type": "object", "properties": {"i": {"type": "integer", "x-stream": {"hold_parent": True}}}}
+
+
+@pytest.mark.parametrize(
+    ("member", "text", "shown"),
+    [
+        ({"anyOf": [CAT, DOG]}, '{"meow":"x","kind":"cat"}', {"kind": "cat", "meow": "x"}),
+        (PART, '{"t":"x","i":1}', {"i": 1, "t": "x"}),
+        ({"type": "string", "x-stream": {"redact": True}}, '"sec"', "[redacted]"),
+        ({"type": "string", "enum": ["one", "two"]}, '"one"', "one"),
+    ],
+)
+def test_an_object_is_held_for_a_member_that_is_held_itself(member: dict[str, Any], text: str, shown: Any) -> None:
+    """A member that nobody sees yet is not there: the object appears together with it."""
+    member = {**member, "x-stream": {**member.get("x-stream", {}), "hold_parent": True}}
+    row = {"type": "object", "properties": {"z": {"type": "string"}, "u": member}}
+    seen = states(shape_of({"type": "array", "items": row}), f'[{{"z":"ab","u":{text}}}]')
+    assert [value for value in seen if value] == [[{"z": "ab", "u": shown}]]

@@ -164,3 +164,15 @@ def test_what_fell_off_the_tail_is_told_as_a_whole() -> None:
     document.drop_tail()
     write(',"c":"y"')
     assert document.progress_since(0) == {"active": "", "completed": ["/a", "/c"]}
+
+
+def test_a_snapshot_tells_null_from_absent() -> None:
+    """Of what is complete: what the model left out is named, what it wrote as null is not; nor is what may yet come."""
+    row = {"type": "object", "properties": {"id": {"type": "integer"}, "a": {"type": ["string", "null"]}}}
+    schema = Schema.from_json({"type": "object", "properties": {"l": {"type": "array", "items": row}}}, limits=Limits())
+    document, feed = written_to(schema.shape)
+    feed('{"l":[{"id":1},{"id":2,"a":null},{"id":3')
+    assert document.progress_since(None)["absent"] == ["/l/0/a"]
+    feed("}")
+    assert document.progress_since(None)["absent"] == ["/l/0/a", "/l/2/a"]
+    assert "absent" not in document.progress_since(0)

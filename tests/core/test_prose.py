@@ -22,7 +22,7 @@ def opening(text: str, openers: str = "{[", *, is_over: bool = False) -> tuple[s
     [
         'so: {"a": 1}', "so: {'a'=1}", "so: {a_b: 1}", "so: {my key: 1}", "so: {}", "so: { /* a */", "so: [1,",
         'so: ["a"', "so: [{", "so: [[", "so: [null,", "so: [True,", "so: [].", 'so: {"a \\" b": ',
-        "so: {“it’s”: ", "so: [-1,",
+        "so: {“it’s”: ", "so: [-1,", "so: []\n\nThe text has no [such] people.",
     ],
 )  # fmt: skip
 def test_what_opens_the_root(text: str) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import OutputTooLarge, ProviderError, Refused
+from gateway.errors import OutputTooLarge, ProviderError, ProviderFailure, ProviderRateLimited, Refused
 from gateway.ports import Delta, Finish, Mode, Reasoning, Text, Usage
 from gateway.providers import chat
 from gateway.providers.answer import AnswerReader
@@ -78,7 +78,7 @@ def test_a_stream_without_a_finish_reason_just_ends() -> None:
     assert _read(_choice(tool_calls=[_call("", name="f")])) == []
 
 
-@pytest.mark.parametrize("pieces", [[""], [None], ["null"], ["nu", "ll"], [" null "], [{}]])
+@pytest.mark.parametrize("pieces", [[""], [None], ["null"], ["nu", "ll"], [" null "], [{}], [[]]])
 def test_no_arguments_are_an_empty_object(pieces: list[Any]) -> None:
     """Missing, empty and null arguments stand for an object without members."""
     chunks = [_choice(tool_calls=[_call(piece)]) for piece in pieces]
@@ -91,6 +91,40 @@ def test_an_empty_object_in_front_of_the_arguments_is_none() -> None:
     assert _text(_read(*chunks, _choice("tool_calls"))) == '{"a":1}'
     assert _text(_read(chunks[0], _choice("tool_calls"))) == "{}"
     assert _text(_read(chunks[0], _choice("length"))) == "{}"
+
+
+def test_a_finish_with_every_chunk() -> None:
+    """Some relays say `stop` with each piece of a call, and with each of several calls."""
+    chunks = [
+        _choice("stop", reasoning_content="hm"),
+        _choice("stop", tool_calls=[_call("", name="f", id="1")]),
+        _choice("stop", tool_calls=[_call('{"a"')]),
+        _choice("stop", tool_calls=[_call(":1}")]),
+    ]
+    assert _text(_read(*chunks)) == '{"a":1}'
+    reader = AnswerReader(Mode.TOOLS, ListedCalls("items"))
+    calls = [_choice("stop", tool_calls=[_call(f'{{"a":{n}}}', name="f", id=str(n), index=n)]) for n in range(3)]
+    deltas = [delta for chunk in calls for delta in reader.feed(_event(chunk))] + list(reader.finish())
+    assert json.loads(_text(deltas)) == [{"a": 0}, {"a": 1}, {"a": 2}]
+
+
+def test_a_finish_that_is_none() -> None:
+    """The word null, as text."""
+    chunks = [_choice("null", tool_calls=[_call("{", name="f")]), _choice("null", tool_calls=[_call("}")])]
+    assert _read(*chunks, _choice("stop"))[-1] == Finish("stop")
+    assert _text(_read(*chunks, _choice("stop"))) == "{}"
+
+
+@pytest.mark.parametrize("content", ['{"a":1}', {"a": 1}, ['{"a"', ":1}"], [{"text": '{"a"'}, ":1}"]], ids=str)
+def test_forms_of_content(content: Any) -> None:
+    """Text, an object in place of its text, a list of texts."""
+    assert json.loads(_text(_read(_choice("stop", content=content), mode=Mode.JSON))) == {"a": 1}
+
+
+def test_tokens_that_stand_elsewhere() -> None:
+    """Beside the usual place, where that is empty."""
+    usage = {"prompt_tokens": 3, "completion_tokens": 5}
+    assert _read({**_choice("stop", content="{}"), "x_groq": {"usage": usage}}, mode=Mode.JSON)[1] == Usage(3, 5)
 
 
 def test_arguments_that_begin_like_null_are_kept() -> None:
@@ -257,6 +291,7 @@ def test_empty_chunks_say_nothing(chunk: dict[str, Any]) -> None:
         ({"object": "error", "message": "secret", "code": 404}, "(status 404)"),
         ({"type": "error", "message": "secret"}, "answering"),
         ({**_choice(content="x"), "error": {"message": "secret", "code": 429}}, "(status 429)"),
+        ({"error": {"message": "secret", "type": "rate_limit_error"}}, "(status 429)"),
         (_choice("error"), "broke off"),
         (_choice("function_call_filter: MALFORMED_FUNCTION_CALL"), "broke off"),
     ],
@@ -264,8 +299,9 @@ def test_empty_chunks_say_nothing(chunk: dict[str, Any]) -> None:
 )
 def test_an_error_in_mid_stream(chunk: dict[str, Any], status: str) -> None:
     """An error object in any of its forms is our error, with its status and without its words."""
-    with pytest.raises(ProviderError) as caught:
+    with pytest.raises(ProviderFailure) as caught:
         _read(_choice(content="{"), _choice("length"), chunk)
+    assert type(caught.value) is (ProviderRateLimited if "429" in status else ProviderError)
     assert caught.value.message.endswith(status) or status in caught.value.message
     assert "secret" not in repr(caught.value)
 

@@ -74,6 +74,22 @@ def test_a_text() -> None:
     ) == [Text('{"a"'), Text(": 1}"), Usage(3, 5), Finish("stop")]
 
 
+@pytest.mark.parametrize("event", ["output_text.done", "content_part.done"])
+def test_parts_that_come_whole(event: str) -> None:
+    """Each of a message is taken, once, whichever event has it."""
+
+    def part(number: int, text: str) -> dict[str, Any]:
+        whole = {"type": "output_text", "text": text}
+        fields: dict[str, Any] = {"text": text} if event == "output_text.done" else {"part": whole}
+        return _event(event, output_index=0, content_index=number, **fields)
+
+    item = {"type": "message", "content": [{"text": '{"a": 1,'}, {"text": ' "b": 2}'}]}
+    deltas = _read(
+        part(0, '{"a": 1,'), part(1, ' "b": 2}'), _event("output_item.done", item=item), _ended(output=[item])
+    )
+    assert _joined(deltas) == '{"a": 1, "b": 2}'
+
+
 @pytest.mark.parametrize("kind", ["reasoning_summary_text", "reasoning_text", "reasoning"])
 def test_reasoning(kind: str) -> None:
     """Reasoning and its summary are no part of the text, nor is an item of reasoning."""
