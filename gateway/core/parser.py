@@ -112,8 +112,8 @@ class Parser:
         """Say that no more text comes, and return what grew: a number may be complete only now.
 
         Args:
-            close: close what is open as if the model had, and list that in `repairs`; a key, a number or a literal
-                that ran to the end of the text may have been cut, and is left out.
+            close: close what is open as if the model had, and list that in `repairs`; what was cut in the middle of a
+                key, a number or a literal is left out.
 
         Raises:
             ParseError: the text ended too early and `close` was not asked for.
@@ -169,12 +169,11 @@ class Parser:
             self._leniency.mend_token(reading, "", 0)
             return
         token, reading.token = reading.token, ""
-        if close and reading.frames:
-            return  # there may have been more of it
         number = to_number(token, reading.offset - len(token))
-        if number is None:
+        if number is None and not (close and reading.frames):
             raise ParseError(f"expected a number, got {token[:40]!r}", reading.offset - len(token))
-        reading.set(number)
+        if number is not None:
+            reading.set(number)
 
     def _end_early(self, close: bool) -> None:
         reading, building = self._reading, self._building

@@ -38,8 +38,8 @@ _THINKING_END = re.compile(r"</(?:think|thinking|reasoning)>|◁/think▷|<\|end
 
 _HALF_QUOTED = re.compile(r"""(?<=[{,\s])(?:"([^"'\\]{1,64})'|'([^"'\\]{1,64})")(?=\s*:)""")
 _UNCLOSED_KEY = re.compile(r"[{,]\s*\"[^\"{}\[\],:]+:[^\"]*[}\]]\s*\Z")
-_CUT = re.compile(r"[\[,:]\s*[\w.+-]+\Z|:\s*\Z")
-"""A number or literal that runs to the end of the text, or a value that never came: `json_repair` makes one of it."""
+_CUT = re.compile(r"[\[,:]\s*(?:[^\W\d]\w*|[\d.+-][\w.+-]*[+\-._eExX]|[.+-])\Z|:\s*\Z")
+"""A literal or half a number that runs to the end, or a value that never came: `json_repair` makes one of it."""
 
 _CLOSER = re.compile(r"[}\]]")
 

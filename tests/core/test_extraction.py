@@ -260,11 +260,19 @@ def test_what_could_not_be_read_comes_with_the_last_step() -> None:
     assert extraction.document.value["price"] == 2.5  # type: ignore[index, call-overload]
 
 
+@pytest.mark.parametrize("text", ['{"a":1,"b":12', "{'a':1,'b':12", '{"a":1,"b":12 ', '{"a":1,"b":[12'])
+def test_a_number_at_the_end_is_one(text: str) -> None:
+    """The model said that it was done: a closer is missing, and not the rest of a number."""
+    extraction = begun(ANYTHING)
+    assert isinstance(ended(extraction, list(text), "stop"), Completed)
+    assert extraction.document.value in ({"a": 1, "b": 12}, {"a": 1, "b": [12]})
+
+
 @pytest.mark.parametrize(
-    "text", ['{"a":1,"b":12', '{"a":1,"b":12.', '{"a":1,"b":1e', "{'a':1,'b':12", '{"a":1,"b":nul']
+    "text", ['{"a":1,"b":12.', '{"a":1,"b":1e', "{'a':1,'b':-", '{"a":1,"b":nul', '{"a":1,"b":']
 )
 def test_what_may_be_cut_is_no_value(text: str) -> None:
-    """A member that ran to the end of the text is missing, however the text is read."""
+    """A member that was cut in the middle is missing, however the text is read."""
     schema = Schema.from_json(
         {"type": "object", "properties": {"b": {"type": ["number", "string", "null"]}}, "required": ["b"]},
         limits=LIMITS,

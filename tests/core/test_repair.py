@@ -103,11 +103,11 @@ MENDED: dict[str, tuple[str, Any, list[tuple[str, int]]]] = {
     "cut string": ('{"a":"x', {"a": "x"}, [("closed", 7)]),
     "cut literal": ('{"a":1,"b":Fal', {"a": 1}, [("closed", 14)]),
     "cut word": ('["a", New Yo', ["a", "New Yo"], [("unquoted_value", 6), ("closed", 12)]),
-    "cut number": ("{'a':[1,2", {"a": [1]}, [("quotes", 1), ("closed", 9)]),
+    "cut number": ("{'a':[1,2", {"a": [1, 2]}, [("quotes", 1), ("closed", 9)]),
     "cut hexadecimal number": ("[1,0x", [1], [("closed", 5)]),
     "hexadecimal number at the end": ("[1,0x1", [1], [("closed", 6)]),
     "number with a plus at the end": ("[1,+1", [1], [("closed", 5)]),
-    "cut number behind a string": ('["a" 12', ["a"], [("missing_comma", 5), ("closed", 7)]),
+    "cut number behind a string": ('["a" 12', ["a", 12], [("missing_comma", 5), ("closed", 7)]),
     "cut word behind a quote": ('["a "n', ['a "n'], [("inner_quote", 4), ("closed", 6)]),
     "a quote behind a number": (
         '{"a": 5", "b": 6" }',
