@@ -1,7 +1,7 @@
 """The state of one extraction's value, and the update from any position to now (PROTOCOL.md §4, §5, §6).
 
 1. Applied to the value at `from`, an update gives the value at `rev`, in every view; `snapshot` gives it at once.
-2. At equal revision all views with the same skeleton option show the same value.
+2. At equal revision all views with the same skeleton option and projection show the same value.
 3. The tail is bounded; what fell off it is answered by a snapshot, never by a gap.
 4. An update is encoded once for all watches with the same position and view.
 """
@@ -17,9 +17,10 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.core.growing import GrowingValue, encoded_size, fresh
-from gateway.core.operations import APPEND, BEGIN, CLOSE, FILL, REMOVE, REPLACE, Operation, fold, plain
+from gateway.core.operations import APPEND, BEGIN, CLOSE, FILL, REMOVE, REPLACE, SILENT, Operation, fold, plain
 from gateway.core.pointer import JsonValue, append, unescape
 from gateway.core.progress import active_after, completed_in, completes, maximal, reopened_in
+from gateway.core.projection import Projection
 
 __all__ = ["Document", "Encoding", "Position", "Update", "View"]
 
@@ -47,6 +48,7 @@ class View(NamedTuple):
     encoding: Encoding = Encoding.PATCH
     skeleton: bool = True
     progress: bool = False
+    projection: Projection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,11 +194,18 @@ class Document:
         update = self._updates.get((since, view))
         if update is None:
             self.encoded_updates += 1
-            update = self._snapshot(view) if since < 0 else self._patch(view, since)
+            update = self._made(view, since)
             if len(self._updates) >= _KEPT_UPDATES:
                 self._updates.clear()
             self._updates[since, view] = update
         return update
+
+    def has_shown(self, projection: Projection, since: int, *, progress: bool) -> bool:
+        """Tell whether a part has changed since a revision, or may have; with `progress` also how far it is."""
+        if not self.can_fold_from(since):
+            return True
+        shown = projection.operations(self._operations_since(since), self._is_list)
+        return any(progress or operation.kind not in SILENT for operation in shown)
 
     def value_copy(self) -> JsonValue:
         """Return a copy of the value at `rev`."""
@@ -310,27 +319,55 @@ class Document:
             return False
         if not view.skeleton and self.final_rev is not None and since < self.final_rev:
             return False  # the last step starts from a value with placeholders, which this view does not have
+        return view.projection is not None or self._has_grown_less(
+            view, since
+        )  # `_part_patch` looks at a part's own size
+
+    def _has_grown_less(self, view: View, since: int) -> bool:
         start = self._counts_at(since)
         cost = self._written - start.written + _OPERATION_BYTES
         if view.encoding is Encoding.PATCH:
             cost += start.open_bytes  # plain RFC 6902 has to give the whole string again
         return cost <= self.value_bytes or since == self.rev
 
+    def _made(self, view: View, since: int) -> Update:
+        if since < 0:
+            return self._snapshot(view)
+        return self._patch(view, since) if view.projection is None else self._part_patch(view, since)
+
     def _snapshot(self, view: View) -> Update:
         value = self.value if view.skeleton else self.plain_value()
+        if view.projection is not None:
+            value = view.projection.part(value)
         epoch, encoded = _encode(self.epoch).decode(), _encode(value).decode()
-        told = self._told(None) if view.progress else ""
+        told = self._told(None, view.projection) if view.progress else ""
         return self._finished("snapshot", f'"epoch":{epoch},"rev":{self.rev},"value":{encoded}{told}')
 
     def _patch(self, view: View, since: int) -> Update:
         operations = self._operations_since(since)
-        folded = fold(operations if view.skeleton else map(plain, operations))
+        folded: Iterable[Operation] = fold(operations if view.skeleton else map(plain, operations))
+        if view.projection is not None:
+            folded = view.projection.operations(folded, self._is_list)
         wire = [self._wire(operation, view.encoding) for operation in folded]
-        told = self._told(since) if view.progress else ""
+        told = self._told(since, view.projection) if view.progress else ""
         return self._finished("patch", f'"from":{since},"rev":{self.rev},"ops":{_encode(wire).decode()}{told}')
 
-    def _told(self, since: int | None) -> str:
-        return f',"progress":{_encode(self.progress_since(since)).decode()}'
+    def _part_patch(self, view: View, since: int) -> Update:
+        """Return the patch of a part, or its snapshot where that is smaller; both are made where all has grown much."""
+        patch = self._patch(view, since)
+        if since == self.rev or self._has_grown_less(view, since):
+            return patch
+        return min(patch, self.update(view), key=lambda update: len(update.body))
+
+    def _is_list(self, pointer: str) -> bool:
+        try:
+            return isinstance(self._growing.at(pointer), list)
+        except LookupError:  # what stood there was replaced in the same steps
+            return False
+
+    def _told(self, since: int | None, projection: Projection | None) -> str:
+        progress = self.progress_since(since)
+        return f',"progress":{_encode(progress if projection is None else projection.progress(progress)).decode()}'
 
     def _operations_since(self, rev: int) -> Iterator[Operation]:
         return chain.from_iterable(self._steps_since(rev))
