@@ -187,14 +187,14 @@ class Document:
 
         Returns:
             A snapshot where the view asks for one, where the tail is too short, or where it is smaller by the running
-            byte counts; else a folded patch.
+            byte counts (of a part: both are made where the whole's is); else a folded patch.
         """
         if since is None or not self._is_patch_smaller(view, since):
             view, since = view._replace(encoding=Encoding.SNAPSHOT), -1  # one snapshot for all who get one
         update = self._updates.get((since, view))
         if update is None:
             self.encoded_updates += 1
-            update = self._made(view, since)
+            update = self._snapshot(view) if since < 0 else self._patch(view, since)
             if len(self._updates) >= _KEPT_UPDATES:
                 self._updates.clear()
             self._updates[since, view] = update
@@ -204,8 +204,11 @@ class Document:
         """Tell whether a part has changed since a revision, or may have; with `progress` also how far it is."""
         if not self.can_fold_from(since):
             return True
-        shown = projection.operations(self._operations_since(since), self._is_list)
-        return any(progress or operation.kind not in SILENT for operation in shown)
+        for operation in self._operations_since(since):
+            is_told = progress or operation.kind not in SILENT
+            if is_told and projection.operation(operation, self._is_list) is not None:
+                return True
+        return False
 
     def value_copy(self) -> JsonValue:
         """Return a copy of the value at `rev`."""
@@ -319,21 +322,13 @@ class Document:
             return False
         if not view.skeleton and self.final_rev is not None and since < self.final_rev:
             return False  # the last step starts from a value with placeholders, which this view does not have
-        return view.projection is not None or self._has_grown_less(
-            view, since
-        )  # `_part_patch` looks at a part's own size
-
-    def _has_grown_less(self, view: View, since: int) -> bool:
+        if view.projection is not None:
+            return True  # the counts are of the whole value: `_patch` compares the sizes of the part
         start = self._counts_at(since)
         cost = self._written - start.written + _OPERATION_BYTES
         if view.encoding is Encoding.PATCH:
             cost += start.open_bytes  # plain RFC 6902 has to give the whole string again
         return cost <= self.value_bytes or since == self.rev
-
-    def _made(self, view: View, since: int) -> Update:
-        if since < 0:
-            return self._snapshot(view)
-        return self._patch(view, since) if view.projection is None else self._part_patch(view, since)
 
     def _snapshot(self, view: View) -> Update:
         value = self.value if view.skeleton else self.plain_value()
@@ -345,17 +340,14 @@ class Document:
 
     def _patch(self, view: View, since: int) -> Update:
         operations = self._operations_since(since)
-        folded: Iterable[Operation] = fold(operations if view.skeleton else map(plain, operations))
-        if view.projection is not None:
-            folded = view.projection.operations(folded, self._is_list)
+        folded = fold(operations if view.skeleton else map(plain, operations))
+        if (projection := view.projection) is not None:
+            parts = (projection.operation(operation, self._is_list) for operation in folded)
+            folded = [part for part in parts if part is not None]
         wire = [self._wire(operation, view.encoding) for operation in folded]
         told = self._told(since, view.projection) if view.progress else ""
-        return self._finished("patch", f'"from":{since},"rev":{self.rev},"ops":{_encode(wire).decode()}{told}')
-
-    def _part_patch(self, view: View, since: int) -> Update:
-        """Return the patch of a part, or its snapshot where that is smaller; both are made where all has grown much."""
-        patch = self._patch(view, since)
-        if since == self.rev or self._has_grown_less(view, since):
+        patch = self._finished("patch", f'"from":{since},"rev":{self.rev},"ops":{_encode(wire).decode()}{told}')
+        if projection is None or self._is_patch_smaller(view._replace(projection=None), since):
             return patch
         return min(patch, self.update(view), key=lambda update: len(update.body))
 

@@ -99,22 +99,22 @@ class Projection:
         place, alive, depth = self._found(pointer)
         return value if place is SELECTED else self._part(value, alive, depth)
 
-    def operations(self, operations: Iterable[Operation], is_list: Callable[[str], bool]) -> Iterator[Operation]:
-        """Yield what operations do to the part; nothing for what is not seen.
+    def operation(self, operation: Operation, is_list: Callable[[str], bool]) -> Operation | None:
+        """Return what an operation does to the part; None where that is nothing.
 
         Args:
-            operations: of steps, or folded.
+            operation: of a step, or folded.
             is_list: tells whether a list stands at a pointer.
         """
-        for operation in operations:
-            place, alive, depth = self._found(operation.pointer)
-            kind, pointer = operation.kind, operation.pointer
-            if place is SELECTED or (place is ABOVE and (kind in SILENT or kind is REMOVE)):
-                yield operation
-            elif place is ABOVE and kind in _OPENING:
-                yield Operation(kind, pointer, self._part(operation.value, alive, depth), operation.opened)
-            elif place is BESIDE and (kind is ADD or kind is REMOVE) and is_list(pointer[: pointer.rfind("/")]):
-                yield Operation(kind, pointer)
+        pointer, kind = operation.pointer, operation.kind
+        place, alive, depth = self._found(pointer)
+        if place is SELECTED or (place is ABOVE and (kind in SILENT or kind is REMOVE)):
+            return operation
+        if place is ABOVE and kind in _OPENING:
+            return Operation(kind, pointer, self._part(operation.value, alive, depth), operation.opened)
+        if place is BESIDE and (kind is ADD or kind is REMOVE) and is_list(pointer[: pointer.rfind("/")]):
+            return Operation(kind, pointer)
+        return None
 
     def progress(self, told: dict[str, JsonValue]) -> dict[str, JsonValue]:
         """Return of `progress` what is about included places; `active` is the innermost of them."""
@@ -172,12 +172,17 @@ def _bits(chosen: Iterable[bool]) -> int:
 
 
 def _level(patterns: list[list[str]], depth: int) -> _Level:
-    found = [tokens[depth] if depth < len(tokens) else None for tokens in patterns]
-    literal = {token for token in found if token is not None and token != _ANY}
-    return _Level(
-        {token.replace("~2", _ANY): _bits(token == other for other in found) for token in literal},
-        _bits(token == _ANY for token in found),
-    )
+    literal: dict[str, int] = {}
+    wild = 0
+    for number, tokens in enumerate(patterns):
+        if depth >= len(tokens):
+            continue
+        if tokens[depth] == _ANY:
+            wild |= 1 << number
+        else:
+            token = tokens[depth].replace("~2", _ANY)
+            literal[token] = literal.get(token, 0) | 1 << number
+    return _Level(literal, wild)
 
 
 def _tokens(pattern: str) -> list[str]:

@@ -157,6 +157,15 @@ def test_the_operations_of_a_part() -> None:
     assert operations(document, 4, "/title", "/other/*") == []
 
 
+def test_a_list_loses_items_that_are_not_seen() -> None:
+    """At its end, with the last step: then its part has as many as the whole."""
+    document = written(ANY, f'{{"ballast":"{BALLAST}","a":["x","y"')
+    document.publish([Operation(REMOVE, "/a/1")], final=True)
+    update = document.update(view("/a/0", encoding=Encoding.PATCH), 1)
+    assert document.has_shown(Projection(["/a/0"]), 1, progress=False)
+    assert frame(update)["ops"] == [{"op": "remove", "path": "/a/1"}]
+
+
 def test_an_update_that_shows_nothing_is_a_step_of_the_chain() -> None:
     """Asked for, it goes from the watch's revision to now, without operations."""
     document = people('{"name":"Ann","email":"', "a@")
