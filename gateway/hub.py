@@ -7,16 +7,17 @@ the same interval share one timer, so that they ask for the same update and it i
 import asyncio
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import NamedTuple, Protocol
+from typing import NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
 from gateway.channels import Channels, Entry
 from gateway.core import messages
-from gateway.core.document import Position, View
+from gateway.core.document import Document, Position, View
 from gateway.core.extraction import Extraction, State
 from gateway.core.limits import Limits
 from gateway.core.parts import Shown, cursors
+from gateway.core.projection import Projection
 from gateway.errors import GatewayError, IdempotencyConflict, ShuttingDown
 from gateway.hooks import Hooks, Reporter
 from gateway.jobs import Busy, Job
@@ -80,7 +81,7 @@ class Watch:
         self.is_over = False
         self.rev: int | None = None
         self.shows = shows
-        self._cursors = cursors(shows)
+        self._cursors = cursors(shows, view.projection)
         self.epoch: str | None = None
         self._wake = wake
         self._is_dirty = False
@@ -125,7 +126,8 @@ class Watch:
             yield self._frame(update.type, update.body)
         if is_last:
             self.is_over = True
-            yield _named(extraction.terminal_text, self.id)
+            is_whole = self.view.projection is None
+            yield _named(extraction.terminal_text if is_whole else extraction.part_terminal_text, self.id)
         elif any(cursor.has_more(extraction) for cursor in self._cursors):
             self.mark()
 
@@ -168,20 +170,32 @@ class _Told(NamedTuple):
     """Who is told when some parts have grown, and what these are."""
 
     paces: list["_Pace"]
+    partial: list["_Pace"]
     has_items: bool
     has_value: bool
 
 
 class _Pace:
-    """The listeners of one run that share an interval and hear of the same parts."""
+    """The listeners of one run that share an interval, hear of the same parts and see the same of the value."""
 
-    __slots__ = ("_due", "_timer", "interval_s", "listeners")
+    __slots__ = ("_due", "_looked", "_timer", "interval_s", "listeners", "projection", "shows")
 
-    def __init__(self, interval_s: float) -> None:
+    def __init__(self, interval_s: float, shows: Shown, projection: Projection | None, position: Position) -> None:
         self.interval_s = interval_s
+        self.shows = shows
+        self.projection = projection
         self.listeners: set[Listener] = set()
+        self._looked = position  # up to where it is known whether the projection shows anything new
         self._due = 0.0
         self._timer: asyncio.TimerHandle | None = None
+
+    def look(self, document: Document) -> None:
+        """Do as `grown` where a step since the last look shows anything in the projection; each is looked at once."""
+        looked, self._looked = self._looked, document.position
+        since = looked.rev if looked.epoch == document.epoch else 0
+        has_progress = Shown.PROGRESS in self.shows
+        if self.projection is None or document.has_shown(self.projection, since, progress=has_progress):
+            self.grown()
 
     def grown(self) -> None:
         """Tell the watches now, or when the interval since the last time is over."""
@@ -203,6 +217,14 @@ class _Pace:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+
+_PaceKey: TypeAlias = tuple[int, Shown, Projection | None]
+
+
+def _pace_key(listener: Listener) -> _PaceKey:
+    projection = listener.view.projection if isinstance(listener, Watch) else None
+    return listener.interval_ms, listener.shows, projection
 
 
 class Audience:
@@ -239,7 +261,7 @@ class Audience:
         self._reporter = reporter
         self._cancel_after_s = cancel_after_s
         self._cancelling: asyncio.TimerHandle | None = None
-        self._paces: dict[tuple[int, Shown], _Pace] = {}
+        self._paces: dict[_PaceKey, _Pace] = {}
         self._told_of: dict[Shown, _Told] = {}  # worked out once: Flag's operators cost 0.4 µs each
         self._judging = Judging(run.extraction)
 
@@ -282,9 +304,14 @@ class Audience:
         told = self._told_of.get(parts)
         if told is None:
             paces = self._paces_of(parts & ~Shown.ITEMS)
-            told = self._told_of[parts] = _Told(paces, bool(parts & Shown.ITEMS), bool(parts & Shown.VALUE))
+            whole = [pace for pace in paces if pace.projection is None]
+            partial = [pace for pace in paces if pace.projection is not None]
+            told = _Told(whole, partial, bool(parts & Shown.ITEMS), bool(parts & Shown.VALUE))
+            self._told_of[parts] = told
         for pace in told.paces:
             pace.grown()
+        for pace in told.partial:
+            pace.look(self.run.extraction.document)
         if told.has_items:
             self._judge()
         if told.has_value and self._reporter is not None:
@@ -341,16 +368,18 @@ class Audience:
 
     def _join(self, listener: Listener) -> None:
         self._stop_cancelling()
-        key = listener.interval_ms, listener.shows
+        key = _pace_key(listener)
         pace = self._paces.get(key)
         if pace is None:
-            pace = self._paces[key] = _Pace(listener.interval_ms / 1000)
+            pace = self._paces[key] = _Pace(
+                listener.interval_ms / 1000, *key[1:], self.run.extraction.document.position
+            )
             self._told_of.clear()
         pace.listeners.add(listener)
         self._judge()
 
     def _leave(self, listener: Listener) -> None:
-        key = listener.interval_ms, listener.shows
+        key = _pace_key(listener)
         pace = self._paces.get(key)
         if pace is not None:
             pace.listeners.discard(listener)
@@ -360,7 +389,7 @@ class Audience:
                 self._told_of.clear()
 
     def _paces_of(self, parts: Shown) -> list[_Pace]:
-        return [pace for (_, shows), pace in self._paces.items() if shows & parts]
+        return [pace for pace in self._paces.values() if pace.shows & parts]
 
     def _judge(self) -> None:
         """Judge the items that have closed, where somebody watches them."""

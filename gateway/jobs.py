@@ -12,6 +12,7 @@ from gateway.core.checks import Check
 from gateway.core.document import Encoding, View
 from gateway.core.limits import Limits
 from gateway.core.parts import ENCODINGS, Shown
+from gateway.core.projection import Projection
 from gateway.core.redaction import Transform
 from gateway.core.schema import Schema
 from gateway.errors import BadRequest, Forbidden
@@ -25,7 +26,7 @@ __all__ = ["Busy", "Job", "Jobs", "shown_by", "view_of"]
 _WATCH_FIELDS = ("id", "encoding", "interval_ms", "progress", "reasoning", "grounding", "skeleton", "paths", "key")
 """What two requests with the same idempotency key may differ in."""
 
-_VIEW_WISHES = ("grounding", "paths")
+_VIEW_WISHES = ("grounding",)
 """Fields of PROTOCOL.md §3 that are not offered yet (§12)."""
 
 
@@ -82,12 +83,12 @@ def view_of(options: messages.Extract | messages.Watch) -> View:
     """Return how a watch wants to see the value; where it shows something else, its last state is a snapshot.
 
     Raises:
-        BadRequest: an encoding or option that is not offered.
+        BadRequest: an encoding or option that is not offered, or patterns that are none.
     """
     _check_not_asked(options, _VIEW_WISHES)
     carries_state = Shown.VALUE in shown_by(options)
     encoding = Encoding(options.encoding) if carries_state else Encoding.SNAPSHOT
-    return View(encoding, options.skeleton, options.progress)
+    return View(encoding, options.skeleton, options.progress, _projection(options))
 
 
 def shown_by(options: messages.Extract | messages.Watch) -> Shown:
@@ -222,6 +223,15 @@ def _least(*bounds: int | None) -> int | None:
 
 def _seconds(milliseconds: int | None) -> float | None:
     return None if milliseconds is None else milliseconds / 1000
+
+
+def _projection(options: messages.Extract | messages.Watch) -> Projection | None:
+    """Return what is to be seen of the value; raw text and reasoning have no parts."""
+    if options.paths is None:
+        return None
+    if options.encoding == "text" or options.reasoning:
+        raise BadRequest("paths: expected none with the encoding text or with reasoning, got some", param="paths")
+    return Projection(options.paths)
 
 
 def _check_not_asked(request: messages.Extract | messages.Watch, names: tuple[str, ...]) -> None:

@@ -25,6 +25,7 @@ from gateway.core.building import REPAIR_KINDS
 from gateway.core.document import Document, Encoding, View
 from gateway.core.extraction import Extraction
 from gateway.core.limits import Limits
+from gateway.core.projection import Projection
 from gateway.core.schema import Schema
 from gateway.core.session import Phase, Send, Session
 from gateway.core.transcript import Mark
@@ -188,7 +189,6 @@ def test_what_a_document_points_at_is_there(name: str) -> None:
 
 NOT_OFFERED = {
     "grounding": True,
-    "paths": [],
 }
 
 
@@ -276,6 +276,9 @@ def test_each_item_and_text_is_what_the_server_sends(document: str) -> None:
     assert shown
 
 
+NAMES = Projection(["/users/*/name"])
+
+
 def _conference() -> Iterator[Extraction]:
     """Give the extraction of the conference recording at each of its revisions."""
     input_chars = len(DEFAULT_INSTRUCTIONS) + len(CONFERENCE_TEXT)
@@ -292,9 +295,10 @@ def _conference() -> Iterator[Extraction]:
 
 
 def _updates(document: Document, frame: Frame) -> list[Frame]:
-    """Return an update in every encoding, from where the frame starts, under the frame's names."""
+    """Return an update in every encoding, whole and of a part, from where the frame starts, under its names."""
     names: Frame = {name: frame[name] for name in ("id", "epoch") if name in frame}
-    updates = [document.update(View(encoding), frame.get("from")) for encoding in Encoding]
+    views = [View(encoding, projection=part) for encoding in Encoding for part in (None, NAMES)]
+    updates = [document.update(view, frame.get("from")) for view in views]
     return [{**json.loads("{" + update.body), "type": update.type, **names} for update in updates]
 
 

@@ -16,6 +16,7 @@ from websockets.typing import Subprotocol
 
 from gateway.ports import Finish, Refusal, Text
 from gateway.providers.scripted import Gate, Script, ScriptedProvider
+from tests.core.oracles import projected
 from tests.fakes.client import CheckedWatch, Client, connected, greeted
 from tests.fakes.gateways import document_of, gateway_with, opened, served
 from tests.fakes.transport import Closed, joined
@@ -317,6 +318,21 @@ async def test_many_keys_and_ids_leave_nothing_behind() -> None:
 
 
 # From a model
+
+
+async def test_patterns_that_match_in_many_ways() -> None:
+    """As many and as deep as may be, over a deep value: each place is looked at once, and the part is right."""
+    paths = ["".join(f"/{'*' if number >> depth & 1 else 'a'}" for depth in range(32)) for number in range(32)]
+    value: Any = "x"
+    for _ in range(60):
+        value = {"a": value, "b": [value] if len(str(value)) < 50 else []}
+    provider = ScriptedProvider([json.dumps(value), Finish("stop")])
+    async with opened(provider) as gateway, joined(gateway.app) as socket:
+        client = await greeted(socket)
+        fields = {"schema": ANYTHING, "input": "x", "encoding": "append", "interval_ms": 0, "paths": paths}
+        async with asyncio.timeout(5):
+            await client.finish(watch := await client.extract("a", **fields))
+    assert watch.value == projected(value, paths) != value
 
 
 async def test_duplicate_keys() -> None:

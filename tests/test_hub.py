@@ -16,6 +16,7 @@ from gateway.core.document import Encoding, Position, View
 from gateway.core.extraction import State
 from gateway.core.limits import Limits
 from gateway.core.parts import Shown
+from gateway.core.projection import Projection
 from gateway.core.schema import Schema
 from gateway.errors import IdempotencyConflict, NotFound, OverCapacity
 from gateway.hub import Audience, Hub, Watch
@@ -54,11 +55,14 @@ async def hub_of(provider: Provider, now_s: Callable[[], float] | None = None, *
 class Viewer:
     """A watch with what it has been told; it reads when a test says so."""
 
-    def __init__(self, audience: Audience, interval_ms: int = 0, encoding: Encoding = Encoding.APPEND) -> None:
+    def __init__(
+        self, audience: Audience, interval_ms: int = 0, encoding: Encoding = Encoding.APPEND, *paths: str
+    ) -> None:
         """Attach as the answer to `extract`."""
         self.wakes = 0
         self.woken = asyncio.Event()
-        self.watch = Watch("v", audience, View(encoding), interval_ms, self._wake)
+        view = View(encoding, projection=Projection(paths) if paths else None)
+        self.watch = Watch("v", audience, view, interval_ms, self._wake)
 
     def _wake(self, _: Watch) -> None:
         self.wakes += 1
@@ -354,6 +358,44 @@ async def test_a_terminal_is_encoded_once_for_all() -> None:
             frames = [list(viewer.watch.frames()) for viewer in viewers]
     assert ({len(pair) for pair in frames}, len({pair[-1] for pair in frames})) == ({2}, 1)
     assert (calls["gateway.core.messages.encode"], audience.run.extraction.document.encoded_updates) == (0, 2)
+
+
+async def test_growth_elsewhere_wakes_nobody() -> None:
+    """A watch of a part sleeps while the rest grows; the next update covers that, and so does the last one."""
+    pieces = ['{"a": "x', "y", '", "b": "1', "2", '", "c": "4', "5", '"}']
+    provider, gates = gated(*pieces)
+    async with hub_of(provider) as hub:
+        audience, _ = hub.start(job())
+        whole, part = Viewer(audience), Viewer(audience, 0, Encoding.APPEND, "/b")
+        for viewer in (whole, part):
+            audience.attach(viewer.watch, deduplicated=False)
+            viewer.read()
+        seen: list[list[dict[str, Any]]] = []
+        for gate in gates[:-1]:
+            gate.set()
+            await whole.next()
+            seen.append(part.read() if part.woken.is_set() else [])
+        gates[-1].set()
+        last = await part.next()
+    assert [[frame["rev"] for frame in frames] for frames in seen] == [[1], [], [3], [4], [], []]
+    assert last[0] == {"type": "patch", "id": "v", "from": 4, "rev": 8, "ops": [], "final": True}
+    assert kinds(last) == ["patch", "completed"]
+
+
+async def test_a_terminal_for_parts_is_encoded_once_too() -> None:
+    """Without the digest, for all of them; those who see everything have theirs."""
+    async with hub_of(ScriptedProvider(['{"a": "x"}', Finish("stop")])) as hub:
+        audience, _ = hub.start(job())
+        viewers = [Viewer(audience, 0, Encoding.APPEND, "/a") for _ in range(100)]
+        for viewer in (*viewers, whole := Viewer(audience)):
+            audience.attach(viewer.watch, deduplicated=False)
+            viewer.read()
+        await unwatched(hub)
+        with counted() as calls:
+            frames = [list(viewer.watch.frames()) for viewer in viewers]
+        (*_, ending) = whole.read()
+    assert ({len(pair) for pair in frames}, len({pair[-1] for pair in frames})) == ({2}, 1)
+    assert (calls["gateway.core.messages.encode"], "digest" in frames[0][-1], "digest" in ending) == (1, False, True)
 
 
 async def ended(audience: Audience) -> None:

@@ -9,6 +9,7 @@ from gateway.core import frames, messages
 from gateway.core.document import Encoding, View
 from gateway.core.limits import Limits
 from gateway.core.parts import Shown
+from gateway.core.projection import Projection
 from gateway.core.schema import Schema
 from gateway.errors import BadRequest, Forbidden, GatewayError, NotFound, SchemaInvalid, SchemaTooComplex
 from gateway.jobs import Busy, Jobs, shown_by, view_of
@@ -189,12 +190,29 @@ def test_what_a_watch_shows(options: dict[str, Any], shown: Shown) -> None:
         assert view_of(extract(**options)) == View(Encoding.SNAPSHOT)
 
 
+def test_a_part_of_the_value() -> None:
+    """Patterns make a projection, in every encoding that has a value; the idempotency key does not look at them."""
+    asked = extract(encoding="items", paths=["/a", "/b/*"], progress=True)
+    assert view_of(asked) == View(Encoding.SNAPSHOT, progress=True, projection=Projection(["/b/*", "/a"]))
+    assert view_of(extract()).projection is None
+
+
+@pytest.mark.parametrize("options", [{"encoding": "text"}, {"reasoning": True}])
+def test_what_has_no_parts(options: dict[str, Any]) -> None:
+    """Raw text and reasoning would show what the patterns leave out: refused under the name of the patterns."""
+    with pytest.raises(BadRequest, match=r"^paths: ") as refused:
+        view_of(extract(paths=["/a"], **options))
+    assert refused.value.param == "paths"
+
+
 @pytest.mark.parametrize(
     "options",
     [
         {"encoding": ""},
         {"grounding": True},
-        {"paths": ["/a"]},
+        {"paths": []},
+        {"paths": ["a"]},
+        {"paths": ["/a"] * 33},
     ],
 )
 def test_what_is_not_offered_is_refused_and_not_ignored(options: dict[str, Any]) -> None:

@@ -252,7 +252,8 @@ class Asking:
         if frame["type"] != "completed":
             self.fail(_error_of_ending(frame), Event.END)
             return
-        has_claim = self._encoding != "text" and isinstance(frame.get("digest"), str)
+        is_whole = self._encoding != "text" and self._request.get("paths") is None
+        has_claim = is_whole and isinstance(frame.get("digest"), str)
         self._step(Event.CLAIM if has_claim else Event.END)
 
 

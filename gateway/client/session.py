@@ -24,7 +24,11 @@ T = TypeVar("T")
 
 
 class WatchOptions(TypedDict, total=False):
-    """Fields of `extract` and `watch` (PROTOCOL.md §3); `encoding` is `append` where it is not given."""
+    """Fields of `extract` and `watch` (PROTOCOL.md §3); `encoding` is `append` where it is not given.
+
+    With `paths`, patterns such as `/users/*/name`, values and result are the part that these select (§4); its digest,
+    which nobody knows, is not checked.
+    """
 
     encoding: str
     interval_ms: int
@@ -157,17 +161,20 @@ class Session:
 
         Args:
             schema: in place of `extractor`: a JSON Schema, or a pydantic model or whatever type pydantic understands
-                (one that is no class inside a `TypeAdapter`), of which `Watch.result` then gives an instance.
+                (one that is no class inside a `TypeAdapter`), of which `Watch.result` then gives an instance. With
+                `paths` a watch sees parts, which make none: give the JSON Schema.
             many: the value is a bare array of what the schema describes.
             options: the other fields of `extract` (PROTOCOL.md §3).
 
         Raises:
             SchemaInvalid: the type has no JSON Schema.
-            TypeError: an option is not JSON.
+            TypeError: an option is not JSON, or there are `paths` beside a type.
             RuntimeError: the session is not inside its `async with`.
         """
         if schema is None or isinstance(schema, Mapping | bool):
             return self._watch({"schema": schema, "many": many, **_with_key(options)}, _plain)
+        if options.get("paths") is not None:
+            raise TypeError("paths: expected a JSON Schema beside it; parts of a value make no instance of a type")
         adapter = schema if isinstance(schema, TypeAdapter) else TypeAdapter(schema)
         request = {"schema": _json_schema(adapter), "many": many, **_with_key(options)}
         return self._watch(request, lambda value: _instance(adapter, value, many=many))

@@ -1,7 +1,7 @@
 """The state of one extraction's value, and the update from any position to now (PROTOCOL.md §4, §5, §6).
 
 1. Applied to the value at `from`, an update gives the value at `rev`, in every view; `snapshot` gives it at once.
-2. At equal revision all views with the same skeleton option show the same value.
+2. At equal revision all views with the same skeleton option and projection show the same value.
 3. The tail is bounded; what fell off it is answered by a snapshot, never by a gap.
 4. An update is encoded once for all watches with the same position and view.
 """
@@ -17,9 +17,10 @@ from typing import NamedTuple
 import msgspec
 
 from gateway.core.growing import GrowingValue, encoded_size, fresh
-from gateway.core.operations import APPEND, BEGIN, CLOSE, FILL, REMOVE, REPLACE, Operation, fold, plain
+from gateway.core.operations import APPEND, BEGIN, CLOSE, FILL, REMOVE, REPLACE, SILENT, Operation, fold, plain
 from gateway.core.pointer import JsonValue, append, unescape
 from gateway.core.progress import active_after, completed_in, completes, left_out, maximal, reopened_in
+from gateway.core.projection import Projection
 
 __all__ = ["Document", "Encoding", "Position", "Update", "View"]
 
@@ -47,6 +48,7 @@ class View(NamedTuple):
     encoding: Encoding = Encoding.PATCH
     skeleton: bool = True
     progress: bool = False
+    projection: Projection | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,7 +187,7 @@ class Document:
 
         Returns:
             A snapshot where the view asks for one, where the tail is too short, or where it is smaller by the running
-            byte counts; else a folded patch.
+            byte counts (of a part: both are made where the whole's is); else a folded patch.
         """
         if since is None or not self._is_patch_smaller(view, since):
             view, since = view._replace(encoding=Encoding.SNAPSHOT), -1  # one snapshot for all who get one
@@ -197,6 +199,16 @@ class Document:
                 self._updates.clear()
             self._updates[since, view] = update
         return update
+
+    def has_shown(self, projection: Projection, since: int, *, progress: bool) -> bool:
+        """Tell whether a part has changed since a revision, or may have; with `progress` also how far it is."""
+        if not self.can_fold_from(since):
+            return True
+        for operation in self._operations_since(since):
+            is_told = progress or operation.kind not in SILENT
+            if is_told and projection.operation(operation, self._is_list) is not None:
+                return True
+        return False
 
     def value_copy(self) -> JsonValue:
         """Return a copy of the value at `rev`."""
@@ -312,6 +324,8 @@ class Document:
             return False
         if not view.skeleton and self.final_rev is not None and since < self.final_rev:
             return False  # the last step starts from a value with placeholders, which this view does not have
+        if view.projection is not None:
+            return True  # the counts are of the whole value: `_patch` compares the sizes of the part
         start = self._counts_at(since)
         cost = self._written - start.written + _OPERATION_BYTES
         if view.encoding is Encoding.PATCH:
@@ -320,19 +334,34 @@ class Document:
 
     def _snapshot(self, view: View) -> Update:
         value = self.value if view.skeleton else self.plain_value()
+        if view.projection is not None:
+            value = view.projection.part(value)
         epoch, encoded = _encode(self.epoch).decode(), _encode(value).decode()
-        told = self._told(None) if view.progress else ""
+        told = self._told(None, view.projection) if view.progress else ""
         return self._finished("snapshot", f'"epoch":{epoch},"rev":{self.rev},"value":{encoded}{told}')
 
     def _patch(self, view: View, since: int) -> Update:
         operations = self._operations_since(since)
         folded = fold(operations if view.skeleton else map(plain, operations))
+        if (projection := view.projection) is not None:
+            parts = (projection.operation(operation, self._is_list) for operation in folded)
+            folded = [part for part in parts if part is not None]
         wire = [self._wire(operation, view.encoding) for operation in folded]
-        told = self._told(since) if view.progress else ""
-        return self._finished("patch", f'"from":{since},"rev":{self.rev},"ops":{_encode(wire).decode()}{told}')
+        told = self._told(since, view.projection) if view.progress else ""
+        patch = self._finished("patch", f'"from":{since},"rev":{self.rev},"ops":{_encode(wire).decode()}{told}')
+        if projection is None or self._is_patch_smaller(view._replace(projection=None), since):
+            return patch
+        return min(patch, self.update(view), key=lambda update: len(update.body))
 
-    def _told(self, since: int | None) -> str:
-        return f',"progress":{_encode(self.progress_since(since)).decode()}'
+    def _is_list(self, pointer: str) -> bool:
+        try:
+            return isinstance(self._growing.at(pointer), list)
+        except LookupError:  # what stood there was replaced in the same steps
+            return False
+
+    def _told(self, since: int | None, projection: Projection | None) -> str:
+        progress = self.progress_since(since)
+        return f',"progress":{_encode(progress if projection is None else projection.progress(progress)).decode()}'
 
     def _operations_since(self, rev: int) -> Iterator[Operation]:
         return chain.from_iterable(self._steps_since(rev))

@@ -14,6 +14,8 @@ from enum import StrEnum
 from itertools import chain
 from typing import Any, NamedTuple
 
+from msgspec import UNSET, structs
+
 from gateway.core import messages
 from gateway.core.building import MAX_REPAIRS
 from gateway.core.checks import Check, Checked
@@ -155,7 +157,7 @@ class Extraction:
         """Begin in `queued`, with the skeleton as the value."""
         self.state = State.QUEUED
         self.terminal: messages.Terminal | None = None
-        self.terminal_text = ""
+        self.terminal_text = self._part_terminal_text = ""
         self.error: GatewayError | None = None
         self.faults: list[dict[str, str]] = []
         self._schema = schema
@@ -195,6 +197,13 @@ class Extraction:
         self._is_refused = False
         self._spoiled: InvalidOutput | None = None  # what no later token can mend
         self._finish: str | None = None
+
+    @property
+    def part_terminal_text(self) -> str:
+        """The terminal's text without the digest, for those who see a part of the value; encoded once, if ever."""
+        if self.terminal is not None and not self._part_terminal_text:
+            self._part_terminal_text = messages.encode(structs.replace(self.terminal, digest=UNSET))
+        return self._part_terminal_text
 
     @property
     def attempt(self) -> int:

@@ -17,6 +17,7 @@ import msgspec
 
 from gateway.core.operations import APPEND, CLOSE, Operation
 from gateway.core.pointer import JsonValue, append, resolve
+from gateway.core.projection import ABOVE, SELECTED, Projection
 from gateway.core.redaction import Redaction
 from gateway.core.schema import Schema
 from gateway.core.sieve import Dropped
@@ -27,6 +28,8 @@ __all__ = ["Items", "Part"]
 _encode = msgspec.json.encode
 
 _ANY_DEPTH = sys.maxsize
+
+_KEPT_PARTS = 64
 
 _VALID = ',"valid":true}'
 _NOT_JUDGED = [{"path": "", "message": "the item could not be judged"}]
@@ -90,6 +93,7 @@ class Items:
         self._depth = _ANY_DEPTH  # what stands deeper is inside an item: it is its pointer's last "/" that counts
         self._run: _Run | None = None  # its items
         self._verdicts: list[str] = []  # the last members of each item's frame, encoded
+        self._parts: dict[tuple[int, Projection], str] = {}  # likewise, of items of which a part is seen
 
     @property
     def judged(self) -> int:
@@ -118,11 +122,29 @@ class Items:
         """Take what `verdicts` has returned: these items can be shown."""
         self._verdicts += verdicts
 
-    def body(self, number: int) -> str:
-        """Return the frame of a judged item behind its `type` and `id`."""
+    def body(self, number: int, projection: Projection | None = None) -> str:
+        """Return the frame of a judged item behind its `type` and `id`; empty where a projection shows none of it."""
         run, index = self._place(number)
-        path, key = _text(run.path), _text(append(run.path, index))
-        return f'"rev":{run.revs[index]},"key":{key},"path":{path},"index":{index},{self._verdicts[number]}'
+        pointer = append(run.path, index)
+        verdict = self._verdicts[number]
+        if projection is not None:
+            place = projection.place(pointer)
+            if place is not SELECTED and place is not ABOVE:
+                return ""
+            verdict = verdict if place is SELECTED else self._part(number, pointer, projection)
+        path, key = _text(run.path), _text(pointer)
+        return f'"rev":{run.revs[index]},"key":{key},"path":{path},"index":{index},{verdict}'
+
+    def _part(self, number: int, pointer: str, projection: Projection) -> str:
+        """Return the last members of an item's frame with a part of its value; a few are kept, for other watches."""
+        part = self._parts.get((number, projection))
+        if part is None:
+            verdict = msgspec.json.decode("{" + self._verdicts[number])
+            part = _text({**verdict, "value": projection.part(verdict["value"], pointer)})[1:]
+            if len(self._parts) >= _KEPT_PARTS:
+                self._parts.clear()
+            self._parts[number, projection] = part
+        return part
 
     def places(self) -> "Items":
         """Return where these items are, without them; `recalled` finds them again in a value."""

@@ -278,7 +278,7 @@ class Terminal(_Message, frozen=True, kw_only=True):
     attempts: int
     usage: Usage
     timing: Timing
-    digest: str
+    digest: str | UnsetType = UNSET
     repairs: list[dict[str, Any]]
     dropped: list[dict[str, Any]] | UnsetType = UNSET
 

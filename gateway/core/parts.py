@@ -9,6 +9,7 @@ from typing import Protocol
 
 from gateway.core.extraction import Extraction
 from gateway.core.items import Items
+from gateway.core.projection import Projection
 from gateway.core.transcript import Mark, Transcript
 
 __all__ = ["ENCODINGS", "Cursor", "ItemsCursor", "Shown", "TextCursor", "cursors"]
@@ -98,14 +99,15 @@ class TextCursor:
 
 
 class ItemsCursor:
-    """Stands behind some number of items."""
+    """Stands behind some number of items; with a projection, those of which nothing is seen are passed over."""
 
-    __slots__ = ("_items", "_number")
+    __slots__ = ("_items", "_number", "_projection")
 
-    def __init__(self) -> None:
+    def __init__(self, projection: Projection | None = None) -> None:
         """Begin at the start."""
         self._items: Items | None = None
         self._number = 0
+        self._projection = projection
 
     def skip(self, extraction: Extraction) -> None:
         """Go to the end: show only what comes."""
@@ -116,10 +118,11 @@ class ItemsCursor:
         items = self._current(extraction)
         chars = 0
         while self._number < items.judged and chars < _BATCH_CHARS:
-            body = items.body(self._number)
+            body = items.body(self._number, self._projection)
             chars += len(body)
             self._number += 1
-            yield "item", body
+            if body:
+                yield "item", body
 
     def has_more(self, extraction: Extraction) -> bool:
         """Whether there are further items that can be shown."""
@@ -135,7 +138,7 @@ class ItemsCursor:
         return extraction.items
 
 
-def cursors(shown: Shown) -> tuple[Cursor, ...]:
+def cursors(shown: Shown, projection: Projection | None = None) -> tuple[Cursor, ...]:
     """Return what a watch needs that shows these parts, in the order they are written."""
     made: list[Cursor] = [TextCursor(part) for part in (Shown.REASONING, Shown.TEXT) if part in shown]
-    return (*made, ItemsCursor()) if Shown.ITEMS in shown else tuple(made)
+    return (*made, ItemsCursor(projection)) if Shown.ITEMS in shown else tuple(made)

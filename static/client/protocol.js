@@ -47,7 +47,7 @@ export const ENCODINGS = Object.freeze(["snapshot", "patch", "append"]);
  * @property {boolean} [progress]
  * @property {boolean} [reasoning]
  * @property {boolean} [skeleton] default true
- * @property {string[]} [paths] pointer patterns
+ * @property {string[]} [paths] pointer patterns, `*` for any member or item: values and result are what they select
  *
  * @typedef {object} ExtractionRequest
  * @property {string} [extractor] a registered name
@@ -118,7 +118,7 @@ export const ENCODINGS = Object.freeze(["snapshot", "patch", "append"]);
  * @property {number} [attempts]
  * @property {Usage} [usage]
  * @property {Timing} [timing]
- * @property {string} [digest]
+ * @property {string} [digest] none where a watch has `paths`
  * @property {{kind: string, offset: number}[]} [repairs]
  * @property {{path: string, errors: FieldError[]}[]} [dropped] items that were left out
  *

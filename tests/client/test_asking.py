@@ -145,6 +145,17 @@ def test_completed_is_a_claim_until_its_digest_holds() -> None:
     assert (watch.is_over, watch.error, watch.say()) == (True, None, None)
 
 
+def test_a_part_has_no_digest_to_hold() -> None:
+    """A watch with `paths` ends with its terminal, whatever that says; what it asks again names the same paths."""
+    watch = asking(STARTED, SNAPSHOT, paths=["/n"])
+    watch.lose()
+    assert watch.say() == {**RESUME, "paths": ["/n"]}
+    watch.take(WATCHING)
+    watch.take({**COMPLETED, "digest": "of the whole"})
+
+    assert (watch.claim, watch.is_over, watch.error, watch.value) == (None, True, None, {"n": 1})
+
+
 def test_a_claim_that_does_not_hold_is_asked_for_as_a_whole() -> None:
     """Once; the second time it is a failure."""
     watch = asking(STARTED, SNAPSHOT, COMPLETED)

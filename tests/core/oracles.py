@@ -22,8 +22,10 @@ __all__ = [
     "counted",
     "enlarged",
     "every_cut",
+    "included",
     "loaded",
     "parsed",
+    "projected",
     "refusal",
     "rfc6902",
     "with_append",
@@ -107,6 +109,43 @@ def _at(value: Any, pointer: str) -> Any:
     for token in _tokens(pointer):
         value = value[int(token)] if isinstance(value, list) else value[token]
     return value
+
+
+def projected(value: Any, patterns: Iterable[str]) -> Any:
+    """Return the part of a value that pointer patterns select, with what stands above it."""
+    return _projected(value, [_pattern(pattern) for pattern in patterns])
+
+
+def included(pointer: str, patterns: Iterable[str]) -> bool:
+    """Tell whether a place is selected, below one that is, or above one that may be."""
+    tokens = _tokens(pointer)
+    return any(all(map(_fits, _pattern(pattern), tokens)) for pattern in patterns)
+
+
+def _projected(value: Any, patterns: list[list[str | None]]) -> Any:
+    if [] in patterns:
+        return value
+    if isinstance(value, dict):
+        members = {key: _below(patterns, key) for key in value}
+        return {key: _projected(value[key], below) for key, below in members.items() if below}
+    if isinstance(value, list):
+        items = [(item, _below(patterns, str(index))) for index, item in enumerate(value)]
+        return [_projected(item, below) if below else None for item, below in items]
+    return None
+
+
+def _below(patterns: list[list[str | None]], token: str) -> list[list[str | None]]:
+    return [pattern[1:] for pattern in patterns if _fits(pattern[0], token)]
+
+
+def _fits(wanted: str | None, token: str) -> bool:
+    return wanted in (None, token)
+
+
+def _pattern(pattern: str) -> list[str | None]:
+    """Return the tokens of a pattern, None for any."""
+    tokens = [token.replace("~2", "*").replace("~1", "/").replace("~0", "~") for token in pattern.split("/")[1:]]
+    return [None if written == "*" else token for written, token in zip(pattern.split("/")[1:], tokens, strict=True)]
 
 
 def enlarged(before: Any, after: Any, *, is_open: bool) -> bool:

@@ -268,9 +268,7 @@ def test_a_number_at_the_end_is_one(text: str) -> None:
     assert extraction.document.value in ({"a": 1, "b": 12}, {"a": 1, "b": [12]})
 
 
-@pytest.mark.parametrize(
-    "text", ['{"a":1,"b":12.', '{"a":1,"b":1e', "{'a':1,'b':-", '{"a":1,"b":nul', '{"a":1,"b":']
-)
+@pytest.mark.parametrize("text", ['{"a":1,"b":12.', '{"a":1,"b":1e', "{'a':1,'b':-", '{"a":1,"b":nul', '{"a":1,"b":'])
 def test_what_may_be_cut_is_no_value(text: str) -> None:
     """A member that was cut in the middle is missing, however the text is read."""
     schema = Schema.from_json(

@@ -12,8 +12,9 @@ from pydantic import BaseModel, Field, field_validator
 from gateway.core.extraction import Extraction, State
 from gateway.core.limits import Limits
 from gateway.core.parts import ItemsCursor
+from gateway.core.projection import Projection
 from gateway.core.schema import Schema
-from tests.core.oracles import canonical, counted, loaded
+from tests.core.oracles import canonical, counted, included, loaded, projected
 from tests.core.strategies import cut_texts, rendered, turns
 
 LIMITS = Limits()
@@ -341,3 +342,49 @@ def test_an_item_is_counted_once_however_long_a_held_word_takes() -> None:
         extraction.feed(piece, 0)
         closed.append(extraction.items.closed)
     assert closed == [1, 1, 1, 1, 1, 2, 2]
+
+
+@given(cut_texts(rendered()), turns)
+def test_parts_of_items(pieces: list[str], served: list[bool]) -> None:
+    """Of each item of which anything may be selected, what a projection shows; the rest of its frame stays."""
+    patterns = ["/*/1", "/a/*/*", "/0", "/b"]
+    extraction, cursor = begun(ANYTHING), ItemsCursor(Projection(patterns))
+    parts: list[dict[str, Any]] = []
+    for piece, turn in zip(pieces, cycle(served), strict=False):
+        extraction.feed(piece, 0)
+        if turn:
+            judge(extraction)
+            parts += shown(extraction, cursor)
+    extraction.note_finish("stop")
+    extraction.close()
+    judge(extraction)
+    parts += shown(extraction, cursor)
+    whole = [item for item in all_shown(extraction) if included(item["key"], patterns)]
+    assert canonical(parts) == canonical([{**item, "value": part_of(item, patterns)} for item in whole])
+
+
+def part_of(item: dict[str, Any], patterns: list[str]) -> Any:
+    """Return the part of an item that stands where its key says, naively: in a value that holds nothing else."""
+    tokens = [token.replace("~1", "/").replace("~0", "~") for token in item["key"].split("/")[1:]]
+    value = item["value"]
+    for token in reversed(tokens):
+        value = {token: value}
+    value = projected(value, patterns)
+    for token in tokens:
+        value = value[token]
+    return value
+
+
+def test_a_part_of_an_item_is_encoded_once() -> None:
+    """For all watches that see the same, and few are kept."""
+    extraction = begun()
+    extraction.feed(json.dumps({"people": [{"name": "ann", "age": 7}] * 200})[:-1], 0)
+    judge(extraction)
+    items = extraction.items
+    with counted() as calls:
+        for number in range(items.closed):
+            for _ in range(9):
+                body = items.body(number, Projection(["/people/*/name"]))
+                assert json.loads("{" + body)["value"] == {"name": "Ann"}
+            assert len(items._parts) <= 64
+    assert calls["gateway.core.projection.Projection.part"] == items.closed == 200

@@ -16,6 +16,7 @@ from gateway.core.growth import Growth
 from gateway.core.limits import Limits
 from gateway.core.parser import Parser
 from gateway.core.pointer import JsonValue
+from gateway.core.projection import Projection
 from gateway.core.redaction import MASK, Redaction, Transform
 from gateway.core.schema import Schema
 from gateway.core.shape import Shape
@@ -80,10 +81,9 @@ def frames(pieces: list[str], transform: Transform | None = None) -> list[str]:
     for piece in pieces:
         rev = document.rev
         document.publish(growth.shaped(parser.feed(piece)))
-        for encoding in Encoding:
-            for has_skeleton in (True, False):
-                view = View(encoding, has_skeleton, progress=True)
-                seen += [document.update(view, since).body for since in (rev, 0, None)]
+        for encoding, has_skeleton, part in itertools.product(Encoding, (True, False), (None, Projection(["/*/*"]))):
+            view = View(encoding, has_skeleton, True, part)
+            seen += [document.update(view, since).body for since in (rev, 0, None)]
     return seen
 
 

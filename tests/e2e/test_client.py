@@ -124,6 +124,29 @@ async def test_a_type_as_schema_gives_its_instance(gateway: Served, fake: FakeOp
         assert await number.result() == 7
 
 
+async def test_a_part_of_the_value(gateway: Served, fake: FakeOpenAI) -> None:
+    """Values and result are what the paths select, also behind a lost line; a type would need the whole."""
+    fake.reply((gates := Gates()).reply())
+    names = ["/people/*/name"]
+    async with session_with(gateway) as session:
+        watch = session.extract(**asked(paths=names))
+        for number in range(5):
+            gates.open(number)
+        await reach(watch, {"people": [{"name": "Ann"}]})
+        session.interrupt()
+        gates.open_all()
+        assert await watch.result() == {"people": [{"name": "Ann"}, {"name": "Bo"}]}
+        late = session.watch(extraction=await watch.started(), paths=names, encoding="items")
+        assert await late.result() == watch.value
+        items: Any = late.value
+        assert {"people": [item["value"] for item in items]} == watch.value
+        with pytest.raises(TypeError, match="JSON Schema"):
+            session.extract(schema=Meeting, input="x", paths=names)
+        with pytest.raises(GatewayError, match=r"^paths: ") as refused:
+            await session.watch(extraction=await watch.started(), paths=["people"]).result()
+    assert (refused.value.code, refused.value.param) == ("bad_request", "paths")
+
+
 async def test_a_type_may_ask_for_more_than_its_schema(gateway: Served, fake: FakeOpenAI) -> None:
     """What only the type's own code refuses is `invalid_output`, with the place and the value."""
 

@@ -261,6 +261,20 @@ describe("a lost connection", () => {
     assert.deepEqual(await watch.result, { a: "xy" });
   });
 
+  test("sees the same part as before, and ends without a digest", async () => {
+    const { server, clock, session } = welcomed();
+    const watch = session.extract({ input: "text", paths: ["/a/*"] });
+    assert.deepEqual(server.socket.take()[0].paths, ["/a/*"]);
+    server.socket.say(started, first);
+    server.socket.drop(1006);
+    clock.advance(500);
+    server.socket.welcome();
+    assert.deepEqual(server.socket.take()[1].paths, ["/a/*"]);
+    const { digest: _, ...ending } = completed;
+    server.socket.say(watching, second, ending);
+    assert.deepEqual(await watch.result, { a: "xy" });
+  });
+
   test("before the answer, the same extraction is asked for with the same key", () => {
     const { server, clock, session } = welcomed();
     session.extract({ input: "text" });
