@@ -11,12 +11,14 @@ from typing import NamedTuple, Protocol
 
 import msgspec
 
+from gateway.accounts import ExtractionAccount
 from gateway.core import messages
 from gateway.core.document import Position, View
 from gateway.core.extraction import Extraction
 from gateway.core.limits import Limits
 from gateway.core.parts import Shown, cursors
 from gateway.errors import GatewayError, IdempotencyConflict
+from gateway.figures import Figures
 from gateway.hooks import Hooks, Reporter
 from gateway.jobs import Busy, Job
 from gateway.judging import Judging
@@ -26,7 +28,7 @@ from gateway.slots import Place, Slot, Slots
 from gateway.stores.memory import MemoryStore
 from gateway.tasks import Tasks
 
-__all__ = ["Audience", "Hub", "Listener", "Watch"]
+__all__ = ["Audience", "Hub", "Listener", "Load", "Watch"]
 
 
 class Watch:
@@ -212,6 +214,7 @@ class Audience:
         on_end: called once, when the run has ended.
         reporter: tells the application's hooks, where there are some.
         cancel_after_s: the run is cancelled when nobody has watched for so long since the last one left; None: never.
+        account: of the run.
 
     Attributes:
         run: likewise.
@@ -226,6 +229,7 @@ class Audience:
         reporter: Reporter | None = None,
         cancel_after_s: float | None = None,
         realm: str = "",
+        account: ExtractionAccount | None = None,
     ) -> None:
         """Begin with nobody watching."""
         self.run = run
@@ -237,6 +241,7 @@ class Audience:
         self._paces: dict[tuple[int, Shown], _Pace] = {}
         self._told_of: dict[Shown, _Told] = {}  # worked out once: Flag's operators cost 0.4 µs each
         self._judging = Judging(run.extraction)
+        self._account = account or ExtractionAccount(run.id)
 
     def attach(self, watch: Watch, *, deduplicated: bool) -> None:
         """Begin to watch as the answer to `extract`."""
@@ -303,6 +308,7 @@ class Audience:
         if self._reporter is not None:
             self._reporter.ended()
             self._reporter = None  # what ended keeps its value once
+        self._account.end(self.run.extraction)
         self._on_end(self)
 
     def reset_of(self, watch: Watch) -> list[str]:
@@ -338,13 +344,15 @@ class Audience:
             pace = self._paces[key] = _Pace(listener.interval_ms / 1000)
             self._told_of.clear()
         pace.listeners.add(listener)
+        self._account.joined()
         self._judge()
 
     def _leave(self, listener: Listener) -> None:
         key = listener.interval_ms, listener.shows
         pace = self._paces.get(key)
-        if pace is not None:
+        if pace is not None and listener in pace.listeners:
             pace.listeners.discard(listener)
+            self._account.left()
             if not pace.listeners:
                 pace.stop()
                 del self._paces[key]
@@ -417,6 +425,22 @@ class Audience:
         return "state", None
 
 
+class Load(NamedTuple):
+    """What is on a node now.
+
+    Attributes:
+        running: extractions that hold one of the places of `provider_calls`.
+        queued: that wait for one.
+        retained: that have ended and are kept.
+        retained_bytes: of their values.
+    """
+
+    running: int
+    queued: int
+    retained: int
+    retained_bytes: int
+
+
 class Hub:
     """Every extraction of this node, from `extract` to the end of its retention.
 
@@ -427,6 +451,7 @@ class Hub:
         now_s: reads a monotonic clock.
         new_id: makes an unguessable name.
         hooks: the application's.
+        figures: of the gateway.
     """
 
     def __init__(
@@ -438,6 +463,7 @@ class Hub:
         now_s: Callable[[], float],
         new_id: Callable[[], str],
         hooks: Hooks | None = None,
+        figures: Figures | None = None,
     ) -> None:
         """Begin with no extraction."""
         self._provider = provider
@@ -446,6 +472,7 @@ class Hub:
         self._now_s = now_s
         self._new_id = new_id
         self._hooks = Hooks() if hooks is None else hooks
+        self._figures = Figures() if figures is None else figures
         self._calls = Slots(
             limits.provider_calls,
             limits.provider_queue,
@@ -512,6 +539,12 @@ class Hub:
         """Return the extractions that have not ended."""
         return [audience.run for audience in self._store.running()]
 
+    @property
+    def load(self) -> Load:
+        """How much runs, waits and is kept now."""
+        kept, running = self._store.kept, self._calls.held
+        return Load(running, max(0, kept.running - running), kept.ended, kept.ended_bytes)
+
     def _new_run(self, job: Job, place: Place) -> Audience:
         extraction = Extraction(
             job.schema,
@@ -532,6 +565,7 @@ class Hub:
             reporter=self._reporter(job, run),
             cancel_after_s=job.cancel_after_s,
             realm=job.realm,
+            account=ExtractionAccount(run.id, job.extractor, self._figures),
         )
         self._store.add(run.id, audience)
         _ = self._tasks.start(run.execute(self._provider, place, audience), name=f"extraction {run.id}")
