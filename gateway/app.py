@@ -32,11 +32,13 @@ from gateway.core.redaction import Transform
 from gateway.core.schema import Schema
 from gateway.drain import drained
 from gateway.errors import BadRequest
+from gateway.figures import Figures
 from gateway.handshake import Handshake
 from gateway.hooks import Hook, HookEvent, Hooks
 from gateway.hub import Hub
 from gateway.hydration import annotation_of
 from gateway.jobs import Jobs
+from gateway.metrics import Metrics
 from gateway.origins import Origins
 from gateway.ports import Mode, ModelHost, ModelState, Provider
 from gateway.registry import DEFAULT_INSTRUCTIONS, Extractor, Registry
@@ -76,6 +78,10 @@ class Gateway:
         >>> @gateway.extractor(instructions="Extract who takes part.")
         ... class Conference(BaseModel):
         ...     users: list[str]
+
+    Attributes:
+        draining: whether this gateway is about to go: `/readyz` then says so, and nothing else changes.
+        figures: what it has counted.
     """
 
     def __init__(
@@ -92,8 +98,9 @@ class Gateway:
         self._settings = Settings() if settings is None else settings
         self.limits = limits_from() if limits is None else limits
         self.tasks = Tasks()
-        self.heartbeat = Heartbeat(_HEARTBEAT_S)
+        self.figures = Figures()
         self.is_draining = False
+        self.heartbeat = self._new_heartbeat()
         self._authenticate = authenticate
         self._loop: asyncio.AbstractEventLoop | None = None  # of the extractions in process
         self._given = provider
@@ -228,8 +235,12 @@ class Gateway:
                 now_s=time.monotonic,
                 new_id=_new_id,
                 hooks=self.hooks,
+                figures=self.figures,
             )
         return self._hub
+
+    def _new_heartbeat(self) -> Heartbeat:
+        return Heartbeat(_HEARTBEAT_S, self.figures.lag_s)
 
     def _in_this_loop(self) -> Hub:
         """Return the hub, after everything that a loop which is over has left.
@@ -241,7 +252,7 @@ class Gateway:
         if self._loop is not None and self._loop is not loop:
             if not self._loop.is_closed() or self._given is not None:
                 raise RuntimeError("this Gateway is in use in another event loop: close it there, or make another one")
-            self.settings, self.tasks, self.heartbeat = self._settings, Tasks(), Heartbeat(_HEARTBEAT_S)
+            self.settings, self.tasks, self.heartbeat = self._settings, Tasks(), self._new_heartbeat()
         self._loop = loop
         return self.hub
 
@@ -322,6 +333,11 @@ class Gateway:
             self._app = self._new_app()
         return self._app
 
+    @property
+    def metrics(self) -> Metrics:
+        """Its figures for Prometheus: `metrics.app` is an ASGI application, for where operators alone get at it."""
+        return Metrics(self.figures, lambda: (len(self.heartbeat), self.hub.load, _within(self.limits, self.provider)))
+
     async def __aenter__(self) -> Self:
         return self
 
@@ -380,6 +396,7 @@ class Gateway:
             limits=limits,
             tasks=self.tasks,
             heartbeat=self.heartbeat,
+            figures=self.figures,
             new_id=_new_id,
             welcome=self._welcome,
             is_private=self._is_private,
@@ -393,7 +410,16 @@ class Gateway:
             WebSocketRoute("/v1/ws", handshake),
             Mount("/static", StaticFiles(directory=static)),
         ]
+        if self._shows_metrics:
+            routes.append(Route("/metrics", self.metrics.respond_here))
         return Starlette(routes=routes, middleware=[Middleware(_Guarded)], lifespan=self._lifespan)
+
+    @property
+    def _shows_metrics(self) -> bool:
+        """Whether `/metrics` is beside the rest: where everybody on this machine may enter anyway, and no one else."""
+        settings = self.settings
+        is_open = not settings.tokens and self._authenticate is None and is_loopback(settings.host)
+        return is_open and settings.metrics_address is None
 
     @asynccontextmanager
     async def _lifespan(self, _: Starlette) -> AsyncGenerator[None]:
@@ -433,14 +459,24 @@ class Gateway:
             connection.tell(message)
 
     async def _readyz(self, _: Request) -> Response:
-        is_ready = not self.is_draining and len(self.heartbeat) < self.limits.max_connections
+        reason, load = self._unready(), self.hub.load
         status = {
-            "ready": is_ready,
+            "ready": reason is None,
+            "reason": reason,
             "provider": self.provider.name,
             "state": self._described()["state"],
             "connections": len(self.heartbeat),
+            "max_connections": self.limits.max_connections,
+            "running": load.running,
+            "queued": load.queued,
         }
-        return JSONResponse(status, status_code=200 if is_ready else 503)
+        return JSONResponse(status, status_code=200 if reason is None else 503)
+
+    def _unready(self) -> str | None:
+        """Return why no connection should be sent here; a model that is not there yet is no reason: it will be."""
+        if self.is_draining:
+            return "draining"
+        return "over_capacity" if len(self.heartbeat) >= self.limits.max_connections else None
 
 
 def _milliseconds(interval: float) -> int:

@@ -1,6 +1,7 @@
 """The command `gateway`: serve, extract, record, model, doctor."""
 
 import argparse
+import logging
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,6 +21,7 @@ from gateway.arguments import (
 from gateway.doctor_command import add_doctor
 from gateway.errors import ClientError, GatewayError
 from gateway.extract_command import add_extract
+from gateway.logs import configure
 from gateway.model_command import add_model
 from gateway.printable import complain, say
 from gateway.reasons import why_not_reached
@@ -29,6 +31,8 @@ from gateway.settings import Settings, SettingsError, is_loopback
 from gateway.version import __version__
 
 __all__ = ["main"]
+
+_log = logging.getLogger("gateway")
 
 _INTERRUPTED = 130
 """What a shell reports of a command that Ctrl-C ended."""
@@ -64,7 +68,9 @@ environment:
   GATEWAY_TOKENS                     credentials; needed beyond loopback where the application lets nobody in
   GATEWAY_ORIGINS                    web pages that may connect; needed for pages beyond loopback
   GATEWAY_INLINE_SCHEMAS             whether clients may bring a schema of their own
+  GATEWAY_METRICS_ADDRESS            host:port for /metrics alone
   GATEWAY_LOG_LEVEL                  debug, info, warning or error
+  GATEWAY_LOG_FORMAT                 text or json
 """
 
 _NO_PAGES = (
@@ -135,11 +141,14 @@ def _serve(parsed: argparse.Namespace) -> int:
         settings = settings.model_copy(update={"inline_schemas": is_loopback(settings.host)})
     gateway.settings = settings
     gateway.check()
-    say(f"gateway: {gateway.choice.line}")
+    configure(settings.log_level, settings.log_format)
+    tell = say if settings.log_format == "text" else _log.info
+    tell(f"gateway: {gateway.choice.line}")
     if not settings.origins and not is_loopback(settings.host):
-        say(_NO_PAGES)
+        tell(_NO_PAGES)
     try:
-        serve(gateway, lambda address: say(f"gateway: {address}"))
+        serve(gateway, lambda address: tell(f"gateway: {address}"))
     except OSError as error:
-        return complain(f"cannot listen on {settings.host}, port {settings.port}: {why_not_reached(error)}", 1)
+        where = f"{error.filename}, for metrics" if error.filename else f"{settings.host}, port {settings.port}"
+        return complain(f"cannot listen on {where}: {why_not_reached(error)}", 1)
     return 0

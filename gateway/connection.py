@@ -12,6 +12,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypeAlias, assert_never
 
+from gateway.accounts import ConnectionAccount, encoding_of
 from gateway.channels import News
 from gateway.core import frames, messages
 from gateway.core.document import Position, View
@@ -33,6 +34,7 @@ from gateway.core.session import (
 from gateway.core.session import Send as SendMessage
 from gateway.core.throttle import Throttle
 from gateway.errors import BadRequest, CloseCode, GatewayError, Internal, RateLimited
+from gateway.figures import Histogram
 from gateway.hub import Audience, Hub, Watch
 from gateway.jobs import Jobs, shown_by, view_of
 from gateway.principal import ANYBODY, Principal
@@ -49,6 +51,9 @@ _LANE_CHARS = 262_144
 
 _NEWS = 4_096
 """Extractions whose announcements wait; a channel may have as many that run as the server."""
+
+_NO_CODE = 1005
+"""Stands for a client that left without a close code."""
 
 _log = logging.getLogger("gateway")
 
@@ -76,11 +81,13 @@ class Heartbeat:
 
     Args:
         interval_s: of silence.
+        lag_s: takes how late the event loop is.
     """
 
-    def __init__(self, interval_s: float) -> None:
+    def __init__(self, interval_s: float, lag_s: Histogram | None = None) -> None:
         """Begin without a timer; it runs while there are connections."""
         self.interval_s = interval_s
+        self._lag_s = lag_s
         self._connections: set[Connection] = set()
         self._timer: asyncio.TimerHandle | None = None
 
@@ -107,6 +114,8 @@ class Heartbeat:
 
     def _beat(self) -> None:
         loop = asyncio.get_running_loop()
+        if self._lag_s is not None and self._timer is not None:
+            self._lag_s.observe(max(0.0, loop.time() - self._timer.when()))
         self._timer = loop.call_later(1, self._beat)
         for connection in tuple(self._connections):
             connection.beat(loop.time() - self.interval_s)
@@ -125,6 +134,7 @@ class Connection:
         jobs: checks what is asked.
         limits: of messages and time.
         tasks: where the writer lives.
+        account: counts what goes over it.
         watches_stalls: whether the server itself ends a peer that takes nothing (`gateway.serving` does, by bytes of
             progress); else a frame has `send_stall_s` to be taken.
     """
@@ -141,6 +151,7 @@ class Connection:
         jobs: Jobs,
         limits: Limits,
         tasks: Tasks,
+        account: ConnectionAccount,
         watches_stalls: bool = False,
     ) -> None:
         """Take over an accepted WebSocket."""
@@ -156,6 +167,7 @@ class Connection:
         self._limits = limits
         self._stall_s = None if watches_stalls else limits.send_stall_s
         self._tasks = tasks
+        self._account = account
         self._lane: deque[str] = deque()
         self._lane_chars = 0
         self._news: dict[tuple[str, str], messages.Announcement] = {}  # by follow and extraction: the newest wins
@@ -185,6 +197,7 @@ class Connection:
                 self._unfollow(id_)
             if self._writer is not None:
                 self._writer.cancel()
+            self._account.end(asyncio.get_running_loop().time(), None if self._close is None else self._close.code)
 
     def beat(self, silent_since: float) -> None:
         """Send a `ping` if nothing has been written since then (the loop's clock)."""
@@ -239,14 +252,20 @@ class Connection:
         try:
             self._principal = await self._authenticate(credential)
         except GatewayError as error:
-            self._do_all(self._session.deny(error))
+            self._deny(error)
         except Exception:  # noqa: BLE001 - a fault of the application's ends one connection, never the server
             _log.exception("authenticate failed")
-            self._do_all(self._session.deny(Internal("it could not be found out who this is")))
+            self._deny(Internal("it could not be found out who this is"))
         else:
-            self._do_all(self._session.admit(self._welcome()))
+            welcome = self._welcome()
+            self._account.admitted(welcome.session)
+            self._do_all(self._session.admit(welcome))
             if self._farewell is not None:
                 self.tell(self._farewell)
+
+    def _deny(self, error: GatewayError) -> None:
+        self._account.denied(error.code)
+        self._do_all(self._session.deny(error))
 
     @property
     def _is_over(self) -> bool:
@@ -265,6 +284,7 @@ class Connection:
 
     def _take(self, event: MutableMapping[str, Any], most_bytes: int) -> None:
         if event["type"] == "websocket.disconnect":
+            self._account.close(event.get("code") or _NO_CODE, by_server=False)
             self._is_lost = True
             return
         text = event.get("text")
@@ -279,8 +299,10 @@ class Connection:
         message: messages.ClientMessage | BadRequest
         try:
             message = frames.read(text, max_depth=self._limits.message_depth)
+            self._account.received(str(message.__struct_config__.tag))
         except BadRequest as error:
             message = error
+            self._account.received("malformed")
         if self._session.phase is Phase.OPEN and not self._is_heard(message):
             return
         if isinstance(message, BadRequest):
@@ -341,6 +363,8 @@ class Connection:
     def _start(self, request: messages.Extract) -> None:
         view = view_of(request)
         audience, is_known = self._hub.start(self._jobs.job(request, principal=self._principal), self._turns)
+        if not is_known:
+            self._account.started()
         self._session.attached(request.id, audience.run.id)
         audience.attach(self._watch(request, audience, view), deduplicated=is_known)
 
@@ -358,6 +382,7 @@ class Connection:
     def _watch(self, request: messages.Extract | messages.Watch, audience: Audience, view: View) -> Watch:
         watch = Watch(request.id, audience, view, request.interval_ms, self._wake, shows=shown_by(request))
         self._watches[request.id] = watch
+        self._account.attached(encoding_of(watch))
         return watch
 
     def _detach(self, id_: str) -> None:
@@ -365,6 +390,7 @@ class Connection:
         if watch is not None:
             watch.is_over = True
             watch.audience.detach(watch)
+            self._account.detached(encoding_of(watch))
 
     def _end(self, extraction: str, id_: str | None) -> None:
         try:
@@ -405,6 +431,8 @@ class Connection:
     # Frames out
 
     def _say(self, message: messages.ServerMessage) -> None:
+        if isinstance(message, messages.Error):
+            self._account.refused(message.code)
         text = messages.encode(message)
         self._lane.append(text)
         self._lane_chars += len(text)
@@ -455,18 +483,31 @@ class Connection:
         return None
 
     async def _write_watch(self, watch: Watch) -> None:
-        for frame in tuple(watch.frames()):  # of one moment: the value may grow while a send waits
+        for frame in self._frames_of(watch):
             await self._write_frame(frame)
         if watch.is_over and self._watches.get(watch.id) is watch:
             self._detach(watch.id)
             self._session.finished(watch.id)
 
+    def _frames_of(self, watch: Watch) -> tuple[str, ...]:
+        """Return what is to be written, of one moment: the value may grow while a send waits."""
+        document, epoch, before = watch.audience.run.extraction.document, watch.epoch, watch.rev
+        encoded = document.encoded_updates
+        written = tuple(watch.frames())
+        # Nearly every watch shares its update, and is one revision behind.
+        if document.encoded_updates != encoded or (before is not None and watch.rev != before + 1):
+            is_same = watch.epoch == epoch
+            self._account.updated(document.encoded_updates - encoded, before if is_same else None, watch.rev)
+        return written
+
     async def _write_frame(self, frame: str) -> None:
         await self._write_event({"type": "websocket.send", "text": frame})
+        self._account.wrote(frame)
         self._spoke_at = asyncio.get_running_loop().time()
 
     async def _write_close(self, close: Close) -> None:
         self._is_lost = True
+        self._account.close(close.code, by_server=True)
         event = {"type": "websocket.close", "code": int(close.code), "reason": close.reason[:120]}
         await self._write_event(event)
 
@@ -475,6 +516,7 @@ class Connection:
             async with asyncio.timeout(self._stall_s):
                 await self._send(event)
         except TimeoutError:
+            self._account.drop("stalled")
             _log.info("a connection was dropped: it did not take a frame within %g s", self._stall_s)
             raise _PeerLost from None
         except (OSError, RuntimeError):  # what ASGI servers raise where the peer is gone

@@ -1,5 +1,6 @@
 """From an upgrade request to a served connection: origin, capacity, subprotocol, credential (PROTOCOL.md §2)."""
 
+import asyncio
 import base64
 import binascii
 import logging
@@ -11,11 +12,13 @@ from typing import Any
 from starlette.requests import HTTPConnection
 
 from gateway.access import Access
+from gateway.accounts import ConnectionAccount
 from gateway.connection import Connection, Heartbeat, Receive, Send
 from gateway.core import messages
 from gateway.core.limits import Limits
 from gateway.core.session import Session
 from gateway.errors import CloseCode, OverCapacity
+from gateway.figures import Figures
 from gateway.headcount import Arrivals, Headcount, network_of
 from gateway.hub import Hub
 from gateway.jobs import Jobs
@@ -26,7 +29,10 @@ from gateway.tasks import Tasks
 __all__ = ["STALL_EXTENSION", "Handshake"]
 
 STALL_EXTENSION = "gateway.stall"
-"""ASGI extension of a server that itself ends a peer which takes no bytes for `send_stall_s`."""
+"""ASGI extension of a server that itself ends a peer which takes no bytes for `send_stall_s`.
+
+Its value is a dictionary, in which the server leaves under `dropped` why it gave a peer up (`figures.DROPS`).
+"""
 
 _BEARER = "bearer."
 
@@ -44,6 +50,7 @@ class Handshake:
         limits: of connections and messages.
         tasks: where writers live.
         heartbeat: beats for every connection.
+        figures: of the gateway.
         new_id: makes a session's name.
         welcome: what every `welcome` says, but for the session's name.
         is_private: only this machine can come here, and nobody is asked who it is: no address and nobody is bounded.
@@ -59,6 +66,7 @@ class Handshake:
         limits: Limits,
         tasks: Tasks,
         heartbeat: Heartbeat,
+        figures: Figures,
         new_id: Callable[[], str],
         welcome: Callable[[], Mapping[str, Any]],
         is_private: bool = False,
@@ -76,6 +84,7 @@ class Handshake:
         self._limits = limits
         self._tasks = tasks
         self._heartbeat = heartbeat
+        self._figures = figures
         self._new_id = new_id
         self._welcome = welcome
 
@@ -87,10 +96,13 @@ class Handshake:
         origin = headers.get("origin")
         if not self._origins.allows(origin):
             _log.warning("a connection from origin %.200r was refused; GATEWAY_ORIGINS lists who may", origin)
+            self._figures.refused["origin"] += 1
             await _refuse(scope, send, 403, "this origin is not allowed")
         elif self._hub.is_closing:
+            self._figures.refused["draining"] += 1
             await _refuse(scope, send, 503, "the server is about to restart", retry_after_s=1)
         elif len(self._heartbeat) >= self._limits.max_connections:
+            self._figures.refused["capacity"] += 1
             await _refuse(scope, send, 503, "too many connections", retry_after_s=5)
         else:
             await self._enter(scope, receive, send)
@@ -100,11 +112,13 @@ class Handshake:
         address = network_of((scope.get("client") or ("",))[0])
         wait_s = 0.0 if self._arrivals is None else self._arrivals.arrive(address, time.monotonic())
         if wait_s:
+            self._figures.refused["address_rate"] += 1
             await _refuse(scope, send, 429, "too many handshakes from this address", retry_after_s=ceil(wait_s))
             return
         try:
             self._addresses.enter(address)
         except OverCapacity as error:
+            self._figures.refused["address_connections"] += 1
             await _refuse(scope, send, 429, error.message, retry_after_s=5)
             return
         try:
@@ -115,6 +129,7 @@ class Handshake:
     async def _accept(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         offered = list(scope.get("subprotocols") or ())
         if messages.PROTOCOL not in offered:
+            self._figures.refused["subprotocol"] += 1
             # A browser fails a handshake that echoes none of its names, and would then see no close code.
             echoed = next((name for name in offered if not name.startswith(_BEARER)), None)
             await send({"type": "websocket.accept", "subprotocol": echoed})
@@ -122,6 +137,7 @@ class Handshake:
             await send({"type": "websocket.close", "code": int(CloseCode.SUBPROTOCOL), "reason": reason})
             return
         await send({"type": "websocket.accept", "subprotocol": messages.PROTOCOL})
+        below = scope.get("extensions", {}).get(STALL_EXTENSION)
         counted: list[str] = []
 
         async def authenticate(credential: str | None) -> Principal:
@@ -141,7 +157,8 @@ class Handshake:
             jobs=self._jobs,
             limits=self._limits,
             tasks=self._tasks,
-            watches_stalls=STALL_EXTENSION in scope.get("extensions", {}),
+            account=ConnectionAccount(self._figures, asyncio.get_running_loop().time(), {} if below is None else below),
+            watches_stalls=below is not None,
         )
         self._heartbeat.attach(connection)
         try:

@@ -11,6 +11,7 @@ from typing import NamedTuple, Protocol, TypeAlias
 
 import msgspec
 
+from gateway.accounts import ExtractionAccount
 from gateway.channels import Channels, Entry
 from gateway.core import messages
 from gateway.core.document import Document, Position, View
@@ -19,6 +20,7 @@ from gateway.core.limits import Limits
 from gateway.core.parts import Shown, cursors
 from gateway.core.projection import Projection
 from gateway.errors import GatewayError, IdempotencyConflict, ShuttingDown
+from gateway.figures import Figures
 from gateway.hooks import Hooks, Reporter
 from gateway.jobs import Busy, Job
 from gateway.judging import Judging
@@ -28,7 +30,7 @@ from gateway.slots import Place, Slot, Slots
 from gateway.stores.memory import MemoryStore
 from gateway.tasks import Tasks
 
-__all__ = ["Audience", "Hub", "Listener", "Watch"]
+__all__ = ["Audience", "Hub", "Listener", "Load", "Watch"]
 
 
 class Watch:
@@ -237,6 +239,7 @@ class Audience:
         cancel_after_s: the run is cancelled when nobody has watched for so long since the last one left; None: never.
         realm: whose it is.
         announce: tells those who follow its channel, where it has one.
+        account: of the run.
 
     Attributes:
         run: likewise.
@@ -252,6 +255,7 @@ class Audience:
         cancel_after_s: float | None = None,
         realm: str = "",
         announce: Callable[[State], None] | None = None,
+        account: ExtractionAccount | None = None,
     ) -> None:
         """Begin with nobody watching."""
         self._announce = announce
@@ -264,6 +268,7 @@ class Audience:
         self._paces: dict[_PaceKey, _Pace] = {}
         self._told_of: dict[Shown, _Told] = {}  # worked out once: Flag's operators cost 0.4 µs each
         self._judging = Judging(run.extraction)
+        self._account = account or ExtractionAccount(run.id)
 
     def attach(self, watch: Watch, *, deduplicated: bool) -> None:
         """Begin to watch as the answer to `extract`."""
@@ -337,6 +342,7 @@ class Audience:
         if self._reporter is not None:
             self._reporter.ended()
             self._reporter = None  # what ended keeps its value once
+        self._account.end(self.run.extraction)
         self._on_end(self)
         if self._announce is not None:
             self._announce(self.run.extraction.state)
@@ -376,13 +382,15 @@ class Audience:
             )
             self._told_of.clear()
         pace.listeners.add(listener)
+        self._account.joined()
         self._judge()
 
     def _leave(self, listener: Listener) -> None:
         key = _pace_key(listener)
         pace = self._paces.get(key)
-        if pace is not None:
+        if pace is not None and listener in pace.listeners:
             pace.listeners.discard(listener)
+            self._account.left()
             if not pace.listeners:
                 pace.stop()
                 del self._paces[key]
@@ -455,6 +463,22 @@ class Audience:
         return "state", None
 
 
+class Load(NamedTuple):
+    """What is on a node now.
+
+    Attributes:
+        running: extractions that hold one of the places of `provider_calls`.
+        queued: that wait for one.
+        retained: that have ended and are kept.
+        retained_bytes: of their values.
+    """
+
+    running: int
+    queued: int
+    retained: int
+    retained_bytes: int
+
+
 class Hub:
     """Every extraction of this node, from `extract` to the end of its retention.
 
@@ -465,6 +489,7 @@ class Hub:
         now_s: reads a monotonic clock.
         new_id: makes an unguessable name.
         hooks: the application's.
+        figures: of the gateway.
 
     Attributes:
         is_closing: nothing new may begin.
@@ -480,6 +505,7 @@ class Hub:
         now_s: Callable[[], float],
         new_id: Callable[[], str],
         hooks: Hooks | None = None,
+        figures: Figures | None = None,
     ) -> None:
         """Begin with no extraction."""
         self.is_closing = False
@@ -489,6 +515,7 @@ class Hub:
         self._now_s = now_s
         self._new_id = new_id
         self._hooks = Hooks() if hooks is None else hooks
+        self._figures = Figures() if figures is None else figures
         self._calls = Slots(
             limits.provider_calls,
             limits.provider_queue,
@@ -560,6 +587,12 @@ class Hub:
         """Return the extractions that have not ended."""
         return [audience.run for audience in self._store.running()]
 
+    @property
+    def load(self) -> Load:
+        """How much runs, waits and is kept now."""
+        kept, running = self._store.kept, self._calls.held
+        return Load(running, max(0, kept.running - running), kept.ended, kept.ended_bytes)
+
     def _new_run(self, job: Job, place: Place) -> Audience:
         extraction = Extraction(
             job.schema,
@@ -583,6 +616,7 @@ class Hub:
             cancel_after_s=job.cancel_after_s,
             realm=job.realm,
             announce=announce,
+            account=ExtractionAccount(run.id, job.extractor, self._figures),
         )
         self._store.add(run.id, audience)
         if announce is not None:

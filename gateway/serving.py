@@ -6,7 +6,6 @@ uvicorn waits for ever for such a peer to take what is buffered, and answers its
 import asyncio
 import logging
 import signal
-import sys
 from collections.abc import Callable
 from types import FrameType
 from typing import Any, ClassVar, TypeAlias
@@ -20,6 +19,7 @@ from gateway.core.limits import Limits
 from gateway.core.throttle import Bucket
 from gateway.errors import CloseCode
 from gateway.handshake import STALL_EXTENSION
+from gateway.settings import host_and_port
 
 __all__ = ["Listening", "serve", "server"]
 
@@ -43,13 +43,8 @@ def serve(gateway: Gateway, on_listening: Listening) -> None:
 
     Raises:
         KeyboardInterrupt: it was Ctrl-C.
-        OSError: it cannot listen there.
+        OSError: it cannot listen there; its `filename` is the address for metrics where it is that one.
     """
-    logging.basicConfig(
-        level=gateway.settings.log_level.upper(),
-        stream=sys.stderr,
-        format="%(asctime)s %(levelname)-7s %(name)s %(message)s",
-    )
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line a request, with its address
     logging.getLogger("uvicorn.error").addFilter(_is_news)
     server(gateway, on_listening).run()
@@ -83,18 +78,91 @@ def server(gateway: Gateway, on_listening: Listening) -> uvicorn.Server:
         log_config=None,
         log_level="warning",
     )
-    return _Server(config, gateway, on_listening)
+    return _Server(config, gateway, on_listening, _beside(gateway))
 
 
-class _Server(uvicorn.Server):
-    """Lets everybody go at SIGTERM before it stops; a second one, or SIGINT, stops it at once."""
+def _beside(gateway: Gateway) -> "_Beside | None":
+    """Return the server of `/metrics`, where it has an address of its own."""
+    address = gateway.settings.metrics_address
+    if address is None:
+        return None
+    host, port = host_and_port(address)
+    config = uvicorn.Config(
+        gateway.metrics.app,
+        host=host,
+        port=port,
+        ws="none",
+        lifespan="off",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=_STOP_S,
+        log_config=None,
+        log_level="warning",
+    )
+    config.load()  # reads files: now, not in the event loop
+    return _Beside(config, address)
 
-    def __init__(self, config: uvicorn.Config, gateway: Gateway, on_listening: Listening) -> None:
+
+class _Listener(uvicorn.Server):
+    """Says why it cannot listen as Python does, and where it listens."""
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        except SystemExit as ended:  # what uvicorn makes of it, once it has logged why
+            if isinstance(ended.__context__, OSError):
+                raise ended.__context__ from None
+            raise
+
+    @property
+    def url(self) -> str:
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+class _Beside(_Listener):
+    """Listens as long as another server does, which takes the signals."""
+
+    def __init__(self, config: uvicorn.Config, address: str) -> None:
+        super().__init__(config)
+        self._address = address
+        self.lifespan = config.lifespan_class(config)
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        except OSError as error:
+            error.filename = self._address
+            raise
+        _log.info("metrics are at %s/metrics", self.url)
+
+
+class _Server(_Listener):
+    """The server, and the one of `/metrics` beside it: there before it, and until it has gone.
+
+    It lets everybody go at SIGTERM before it stops; a second one, or SIGINT, stops it at once.
+    """
+
+    def __init__(
+        self, config: uvicorn.Config, gateway: Gateway, on_listening: Listening, beside: _Beside | None
+    ) -> None:
         super().__init__(config)
         self._gateway = gateway
         self._on_listening = on_listening
+        self.beside = beside
         self._draining: asyncio.Task[None] | None = None
         self._is_asked_to_drain = False
+
+    async def startup(self, sockets: list[Any] | None = None) -> None:
+        if self.beside is not None:
+            await self.beside.startup()
+        try:
+            await super().startup(sockets)
+        finally:
+            if not self.started:
+                await self._end_beside()
+        if self.started:
+            self._on_listening(self.url)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if sig != signal.SIGTERM or self._is_asked_to_drain or not self.started:
@@ -111,7 +179,10 @@ class _Server(uvicorn.Server):
     async def shutdown(self, sockets: list[Any] | None = None) -> None:
         if self._draining is not None:
             self._draining.cancel()
-        await super().shutdown(sockets)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            await self._end_beside()
 
     async def _drain(self) -> None:
         try:
@@ -119,16 +190,9 @@ class _Server(uvicorn.Server):
         finally:
             self.should_exit = True
 
-    async def startup(self, sockets: list[Any] | None = None) -> None:
-        try:
-            await super().startup(sockets)
-        except SystemExit as ended:  # what uvicorn makes of it, once it has logged why
-            if isinstance(ended.__context__, OSError):
-                raise ended.__context__ from None
-            raise
-        if self.started:
-            host, port = self.servers[0].sockets[0].getsockname()[:2]
-            self._on_listening(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+    async def _end_beside(self) -> None:
+        if self.beside is not None:
+            await self.beside.shutdown()
 
 
 _TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
@@ -181,6 +245,10 @@ class _WebSocket(WebSocketsSansIOProtocol):
     """Ends what does not end by itself, reads nothing from a peer that does not read, and bounds what it may send."""
 
     limits: ClassVar[Limits]
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._told: dict[str, str] = {}  # to the application: why the peer was dropped
 
     _ending: asyncio.TimerHandle | None = None
     _sample: asyncio.TimerHandle | None = None
@@ -237,12 +305,14 @@ class _WebSocket(WebSocketsSansIOProtocol):
         self._end_in(_LAST_WORDS_S)
 
     async def run_asgi(self) -> None:
-        self.scope["extensions"][STALL_EXTENSION] = {}
+        extensions: dict[str, Any] = self.scope["extensions"]
+        extensions[STALL_EXTENSION] = self._told
         await super().run_asgi()
         if not self.disconnected:
             self._end_in(self.close_timeout if self.close_sent else _LAST_WORDS_S)
 
     def keepalive_timeout(self) -> None:
+        self._told["dropped"] = "silent"
         super().keepalive_timeout()
         self._end_in(0)
 
@@ -283,6 +353,7 @@ class _WebSocket(WebSocketsSansIOProtocol):
             self._sample_later()
         else:
             _log.info("a connection was dropped: it took nothing for %g s", self.limits.send_stall_s)
+            self._told["dropped"] = "stalled"
             self.transport.abort()
 
     def _end_in(self, seconds: float) -> None:

@@ -15,12 +15,14 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from gateway.core.limits import Limits
 
-__all__ = ["Settings", "SettingsError", "in_words", "is_loopback", "limits_from"]
+__all__ = ["Settings", "SettingsError", "host_and_port", "in_words", "is_loopback", "limits_from"]
 
 _PREFIX = "GATEWAY_"
 _TINY = sys.float_info.min
 
 _ORIGIN = re.compile(r"(?P<origin>(?P<scheme>https?)://([\w.-]+|\[[\da-f:.]+\]))(?P<port>:\d{1,5})?/?", re.ASCII)
+_ADDRESS = re.compile(r"([\w.-]+|\[[\da-fA-F:.]+\]):(?P<port>\d{1,5})", re.ASCII)
+_MOST_PORT = 65_535
 _IMPLIED_PORTS = {"http": ":80", "https": ":443"}
 """Browsers leave them out of an origin."""
 
@@ -53,6 +55,20 @@ def _origin(value: str) -> str:
     return origin if port in (None, _IMPLIED_PORTS[scheme]) else origin + port
 
 
+def _address(value: str) -> str:
+    """Return an address to listen on as it was written, if it is one."""
+    match = _ADDRESS.fullmatch(value)
+    if match is None or int(match["port"]) > _MOST_PORT:
+        raise PydanticCustomError("address", "expected host:port, such as 127.0.0.1:9090")
+    return value
+
+
+def host_and_port(address: str) -> tuple[str, int]:
+    """Return the parts of an address to listen on; an IPv6 host without its brackets."""
+    host, _, port = address.rpartition(":")
+    return host.strip("[]"), int(port)
+
+
 Listed = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_listed)]
 Origins = Annotated[tuple[Annotated[str, AfterValidator(_origin)], ...], NoDecode, BeforeValidator(_listed)]
 
@@ -75,13 +91,16 @@ class Settings(BaseSettings):
             loopback ones.
         inline_schemas: whether clients may bring a schema of their own; None means only
             where `gateway serve` serves no application of yours, on loopback.
-        log_level: of the `gateway` logger.
+        metrics_address: where `gateway serve` answers `/metrics`, and nowhere else; None: at `host` and `port`, for
+            this machine only, and only where everybody may enter.
+        log_level: of every logger.
+        log_format: `text` for people, `json` for programs: one object a line.
     """
 
     model_config = SettingsConfigDict(env_prefix=_PREFIX, frozen=True, extra="ignore")
 
     host: str = "127.0.0.1"
-    port: Annotated[int, Field(ge=0, le=65_535)] = 8080
+    port: Annotated[int, Field(ge=0, le=_MOST_PORT)] = 8080
     provider: Literal["auto", "openai", "local", "recorded"] = "auto"
     model: str | None = None
     model_file: str | None = None
@@ -91,7 +110,9 @@ class Settings(BaseSettings):
     tokens: Listed = ()
     origins: Origins = ()
     inline_schemas: bool | None = None
+    metrics_address: Annotated[str, AfterValidator(_address)] | None = None
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    log_format: Literal["text", "json"] = "text"
 
     def check(self, *, has_authentication: bool = False) -> None:
         """Make sure that nobody is let in by accident.

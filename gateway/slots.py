@@ -77,6 +77,11 @@ class Slots:
         """Whether the next one need not wait."""
         return self._free > 0
 
+    @property
+    def held(self) -> int:
+        """How many are held."""
+        return len(self._held)
+
     def reserve(self, *, is_first: bool = False, is_accepted: bool = False) -> Slot:
         """Return a place that is held, or waited for.
 

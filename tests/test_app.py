@@ -59,15 +59,35 @@ async def test_the_page_needs_nothing_the_policy_forbids() -> None:
 
 
 async def test_probes() -> None:
-    """Alive is alive; ready says how full, and 503 when it is."""
+    """Alive is alive; ready says how full, and 503 with a reason when it is, or about to go."""
     async with opened(PROVIDER, max_connections=1) as gateway, browser(gateway.app) as client:
         alive, ready = await client.get("/livez"), await client.get("/readyz")
         async with joined(gateway.app) as socket:
             await greeted(socket)
             full = await client.get("/readyz")
-    assert (alive.status_code, ready.status_code, full.status_code) == (200, 200, 503)
-    assert ready.json() == {"ready": True, "provider": "scripted", "state": "ready", "connections": 0}
-    assert full.json() == {"ready": False, "provider": "scripted", "state": "ready", "connections": 1}
+        gateway.is_draining = True
+        leaving = await client.get("/readyz")
+        still_alive = await client.get("/livez")
+    assert [each.status_code for each in (alive, ready, full, leaving, still_alive)] == [200, 200, 503, 503, 200]
+    counts = {"provider": "scripted", "state": "ready", "max_connections": 1, "running": 0, "queued": 0}
+    assert ready.json() == {"ready": True, "reason": None, "connections": 0, **counts}
+    assert full.json() == {"ready": False, "reason": "over_capacity", "connections": 1, **counts}
+    assert leaving.json() == {"ready": False, "reason": "draining", "connections": 0, **counts}
+
+
+async def test_a_full_queue_is_no_reason_to_send_nobody() -> None:
+    """What runs and waits is told; extractions that find no place are refused one by one."""
+    provider = ScriptedProvider([Gate(asyncio.Event())])
+    async with (
+        opened(provider, provider_calls=1, provider_queue=1) as gateway,
+        browser(gateway.app) as client,
+        joined(gateway.app) as socket,
+    ):
+        greeting = await greeted(socket)
+        for id_ in ("a", "b"):
+            await greeting.extract(id_, schema=SCHEMA, input="x")
+        ready = await client.get("/readyz")
+    assert (ready.status_code, ready.json()["running"], ready.json()["queued"]) == (200, 1, 1)
 
 
 class Hosting(ScriptedProvider):

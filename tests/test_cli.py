@@ -2,10 +2,12 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import sys
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,7 @@ from tests.fakes.commands import address, process
 
 pytestmark = pytest.mark.anyio
 
+ENDED = ("an extraction", "a connection")
 APPLICATION = """
 from pydantic import BaseModel
 from gateway import Gateway
@@ -43,7 +46,7 @@ def own_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_ctrl_c_stops_at_once_with_a_run_and_a_client() -> None:
-    """Within two seconds, with 130 and without a word; the client sees 1012."""
+    """Within two seconds, with 130 and a line for each that ended by it; the client sees 1012."""
     async with process("serve", "--port", "0") as running:
         url = await address(running)
         async with connect(url.replace("http", "ws") + "/v1/ws", subprotocols=["extraction.v1"], proxy=None) as client:  # type: ignore[list-item]
@@ -57,7 +60,9 @@ async def test_ctrl_c_stops_at_once_with_a_run_and_a_client() -> None:
             with pytest.raises(ConnectionClosed) as closed:
                 [_ async for _ in client]
             _, said = await running.communicate()
-    assert (running.returncode, said.decode(), closed.value.rcvd and closed.value.rcvd.code) == (130, "", 1012)
+    assert (running.returncode, closed.value.rcvd and closed.value.rcvd.code) == (130, 1012)
+    ends = [re.search(r"an? (\w+) ended .*(?:error|code)=(\w+)", line) for line in said.decode().splitlines()]
+    assert [end and end.groups() for end in ends] == [("connection", "1012"), ("extraction", "shutting_down")]
     assert time.monotonic() - began_s < 2
 
 
@@ -76,7 +81,7 @@ async def test_the_log_is_no_place_for_strangers_to_write_in() -> None:
             await client.finish(watch)
         running.send_signal(signal.SIGINT)
         _, said = await running.communicate()
-    lines = said.decode().splitlines()
+    lines = [line for line in said.decode().splitlines() if " ended " not in line]
     assert len(lines) == 2, lines
     assert "GATEWAY_ORIGINS" in lines[0]
     assert "failed: provider_error" in lines[1]
@@ -84,7 +89,7 @@ async def test_the_log_is_no_place_for_strangers_to_write_in() -> None:
 
 
 async def test_the_example_plays() -> None:
-    """Out of the box: the conference, and schemas of one's own on loopback; SIGTERM ends it with one line."""
+    """Out of the box: the conference, and schemas of one's own on loopback; SIGTERM ends it."""
     async with (
         process("serve", "--port", "0", "--provider", "recorded", "--speed", "0") as running,
         connected(await address(running)) as client,
@@ -94,7 +99,50 @@ async def test_the_example_plays() -> None:
         _, said = await running.communicate()
     assert [user["name"] for user in watch.value["users"]][:2] == ["John Doe", "Jane Smith"]
     assert (client.welcome["inline_schemas"], client.welcome["provider"]["name"]) == (True, "recorded")
-    assert (running.returncode, said.count(b"\n"), b"draining: 1 connections" in said) == (-signal.SIGTERM, 1, True)
+    assert (running.returncode, said.decode().count("\n")) == (-signal.SIGTERM, 3), said
+
+
+async def test_a_log_for_programs() -> None:
+    """Every line is one object with the same four members, from the first to the last; ends bring their fields."""
+    arguments = ["serve", "--port", "0", "--provider", "recorded", "--speed", "0"]
+    async with process(*arguments, GATEWAY_LOG_FORMAT="json") as running:
+        assert running.stderr is not None
+        first = [(await running.stderr.readline()).decode() for _ in range(2)]
+        url = str(json.loads(first[1])["message"]).removeprefix("gateway: ")
+        with pytest.raises(InvalidStatus):
+            await connect(url.replace("http", "ws") + "/v1/ws", origin=Origin('https://x.example"\\'), proxy=None)
+        async with connected(url) as client:
+            await client.finish(watch := await client.extract("a", extractor="conference", input=CONFERENCE_TEXT))
+            await client.finish(await client.extract("b", extractor="conference", input="hush"))
+            running.send_signal(signal.SIGINT)
+            _, said = await running.communicate()
+    records = [json.loads(line) for line in [*first, *said.decode().splitlines()]]
+    assert all({"time", "level", "logger", "message"} <= record.keys() for record in records)
+    assert all(datetime.fromisoformat(record["time"]).utcoffset() == timedelta(0) for record in records)
+    (end, failed), (left,) = ([r for r in records if r["message"] == f"{of} ended"] for of in ENDED)
+    assert (end["extraction"], end["outcome"], end["error"]) == (watch.extraction, "completed", None)
+    assert (failed["outcome"], failed["error"]) == ("failed", "provider_error")
+    assert (left["session"], left["code"], left["by"]) == (client.welcome["session"], 1012, "server")
+    assert (left["messages_in"], left["watches"], left["extractions"]) == (3, 2, 2)
+    assert "hush" not in said.decode()
+
+
+async def test_metrics_at_an_address_of_their_own() -> None:
+    """The log says where; one that is taken is said like the other one, and nothing is served."""
+    arguments = ["serve", "--port", "0", "--provider", "recorded"]
+    async with process(*arguments, GATEWAY_METRICS_ADDRESS="127.0.0.1:0") as running:
+        assert running.stderr is not None
+        lines = [(await running.stderr.readline()).decode() for _ in range(3)]
+        running.send_signal(signal.SIGINT)
+        await running.wait()
+    assert re.search(r"metrics are at http://127\.0\.0\.1:\d+/metrics$", lines[1])
+    assert running.returncode == 130
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        own = f"127.0.0.1:{taken.getsockname()[1]}"
+        async with process(*arguments, GATEWAY_METRICS_ADDRESS=own) as refused:
+            _, said = await refused.communicate()
+    _, line = said.decode().splitlines()
+    assert (refused.returncode, line) == (1, f"gateway: cannot listen on {own}, for metrics: address already in use")
 
 
 async def test_an_application_of_ones_own(tmp_path: Path) -> None:
@@ -124,6 +172,8 @@ async def test_an_application_of_ones_own(tmp_path: Path) -> None:
         (["--port", "-1"], {}, "--port"),
         ([], {"GATEWAY_PORT": "65536"}, "GATEWAY_PORT"),
         (["--speed", "-1"], {}, "--speed"),
+        ([], {"GATEWAY_METRICS_ADDRESS": ":9090"}, "GATEWAY_METRICS_ADDRESS: expected host:port, such as 127.0.0.1:90"),
+        ([], {"GATEWAY_LOG_FORMAT": "xml"}, "GATEWAY_LOG_FORMAT"),
         ([], {"GATEWAY_ORIGINS": "https://app.example.org, *"}, "scheme://host[:port], such as"),
         ([], {"GATEWAY_ORIGINS": "app.example.org"}, "got 'app.example.org'"),
         (["--provider", "auto"], {"OPENAI_BASE_URL": "notaurl"}, "OPENAI_BASE_URL: expected http://… or https://…"),

@@ -304,6 +304,14 @@ async def test_the_heartbeat_keeps_no_timer_without_connections() -> None:
         assert len(gateway.heartbeat) == 0
 
 
+async def test_the_heartbeat_notices_how_late_it_is() -> None:
+    """Once for each beat; one that comes early is not late."""
+    async with opened(ScriptedProvider([])) as gateway, joined(gateway.app) as socket:
+        await greeted(socket)
+        gateway.heartbeat._beat()
+        assert (sum(gateway.figures.lag_s.counts), gateway.figures.lag_s.total) == (1, 0)
+
+
 async def test_a_connection_can_be_closed_from_our_side() -> None:
     """What was to be said is said, then the close code; the extraction goes on."""
     writing = Writing(1)

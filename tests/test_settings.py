@@ -6,7 +6,7 @@ import pytest
 from pydantic import ValidationError
 
 from gateway.core.limits import Limits
-from gateway.settings import Settings, SettingsError, is_loopback, limits_from
+from gateway.settings import Settings, SettingsError, host_and_port, is_loopback, limits_from
 
 
 def test_defaults_are_safe() -> None:
@@ -121,3 +121,25 @@ def test_seconds_are_a_number(value: str) -> None:
     """A deadline that never comes, or cannot be compared, is no limit."""
     with pytest.raises(SettingsError):
         limits_from({"GATEWAY_SEND_STALL_S": value})
+
+
+@pytest.mark.parametrize(
+    ("given", "parts"),
+    [
+        ("127.0.0.1:9090", ("127.0.0.1", 9090)),
+        ("[::1]:0", ("::1", 0)),
+        ("metrics.internal:65535", ("metrics.internal", 65_535)),
+    ],
+)
+def test_an_address_to_listen_on(given: str, parts: tuple[str, int]) -> None:
+    """A host and a port, in whatever way a host is written."""
+    address = Settings(metrics_address=given).metrics_address
+    assert address is not None
+    assert host_and_port(address) == parts
+
+
+@pytest.mark.parametrize("given", [":9090", "9090", "127.0.0.1", "127.0.0.1:", "127.0.0.1:65536", "::1:9090", "a b:1"])
+def test_what_is_no_address_is_refused(given: str) -> None:
+    """Also a port alone, which would mean every address there is."""
+    with pytest.raises(ValidationError, match="expected host:port"):
+        Settings(metrics_address=given)

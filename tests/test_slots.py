@@ -84,3 +84,12 @@ async def test_a_place_that_is_refused_gives_its_turn_back() -> None:
     with pytest.raises(OverCapacity):
         Place(calls, turns.reserve())
     assert turns.has_free
+
+
+def test_how_many_are_held() -> None:
+    """Those that wait are not."""
+    slots = Slots(1, 1, "full")
+    held, _ = slots.reserve(), slots.reserve()
+    before = slots.held
+    held.release()
+    assert (before, slots.held) == (1, 1)

@@ -217,6 +217,11 @@ class Extraction:
         return self._counts.usage()
 
     @property
+    def early_stops(self) -> int:
+        """How many calls were cancelled because no later token could have made the answer valid."""
+        return self._counts.stopped
+
+    @property
     def is_whole(self) -> bool:
         """Whether the model has closed the root."""
         return self._parser.is_closed

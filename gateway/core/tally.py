@@ -66,6 +66,11 @@ class Counts:
         """How many calls there were."""
         return len(self._attempts)
 
+    @property
+    def stopped(self) -> int:
+        """How many of them were stopped early."""
+        return sum(attempt.is_stopped for attempt in self._attempts)
+
     def begin(self, input_chars: int) -> None:
         """Count another call, with an input of that length."""
         self._attempts.append(_Attempt(input_chars))

@@ -3,13 +3,21 @@
 from collections import OrderedDict
 from collections.abc import Callable
 from math import inf
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from gateway.errors import NotFound
 
-__all__ = ["MemoryStore"]
+__all__ = ["Kept", "MemoryStore"]
 
 T = TypeVar("T")
+
+
+class Kept(NamedTuple):
+    """How many extractions run, how many that ended are kept, and how many bytes these have."""
+
+    running: int
+    ended: int
+    ended_bytes: int
 
 
 class MemoryStore(Generic[T]):
@@ -77,6 +85,11 @@ class MemoryStore(Generic[T]):
     def running(self) -> list[T]:
         """Return the extractions that run."""
         return list(self._running.values())
+
+    @property
+    def kept(self) -> Kept:
+        """How much there is."""
+        return Kept(len(self._running), len(self._ended), self._bytes)
 
     def next_eviction_s(self) -> float | None:
         """Return when the first of what has ended is too old, on the store's clock; None where nothing is kept."""

@@ -73,3 +73,4 @@ def test_tokens_that_were_saved(attempts: str, max_tokens: int | None, saved: ob
         counts.written(8 if kind == "stopped" else 40)
         counts.close(is_whole=kind == "whole", is_stopped=kind == "stopped")
     assert counts.usage().saved_tokens == saved
+    assert counts.stopped == attempts.split().count("stopped")

@@ -126,3 +126,14 @@ def test_unknown_and_expired_are_told_apart_by_nobody() -> None:
             store.get(name)
         messages.append((missing.value.message, missing.value.param))
     assert messages[0] == messages[1]
+
+
+def test_how_much_there_is() -> None:
+    """What runs, what is kept, and its bytes; nothing of what has gone."""
+    store, _ = new_store(clock := Clock())
+    store.add("r", "R")
+    end(store, "a", 60)
+    before = store.kept
+    clock.now_s = 11
+    store.evict()
+    assert (before, store.kept) == ((1, 1, 60), (1, 0, 0))
