@@ -1,6 +1,6 @@
 """Who follows which channel, and what they are told of its extractions (PROTOCOL.md §3, `follow`)."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 
@@ -53,7 +53,7 @@ def now_utc() -> datetime:
 
 
 class Channels:
-    """The channels of this node: each has those who follow it, and the newest state of what has not ended.
+    """The channels of this node: each has those who follow it, and the newest state of what runs or is retained.
 
     Args:
         clock: tells the time of day.
@@ -63,16 +63,16 @@ class Channels:
         """Begin without any."""
         self._clock = clock
         self._followers: dict[tuple[str, str], dict[Follower, None]] = {}
-        self._newest: dict[tuple[str, str], dict[str, News]] = {}  # of what has not ended, by extraction
+        self._newest: dict[tuple[str, str], dict[str, News]] = {}  # by extraction
 
     def __len__(self) -> int:
-        """Count the channels that are followed, or have something that runs."""
+        """Count the channels that are followed, or have an extraction."""
         return len(self._followers.keys() | self._newest.keys())
 
     def follow(self, realm: str, channel: str, follower: Follower) -> None:
-        """Begin to hear of a channel: at first of all that has not ended."""
+        """Begin to hear of a channel: at first of all that runs or is retained."""
         self._followers.setdefault((realm, channel), {})[follower] = None
-        for news in self._news_of((realm, channel)):
+        for news in tuple(self._newest.get((realm, channel), {}).values()):
             follower.hear(news)
 
     def unfollow(self, realm: str, channel: str, follower: Follower) -> None:
@@ -86,17 +86,17 @@ class Channels:
         """Tell everybody who follows what happened."""
         place = entry.realm, entry.channel
         news = News(entry, state, _written(self._clock()))
-        newest = self._newest.setdefault(place, {})
-        newest[entry.extraction] = news
-        if state.is_ended:
-            del newest[entry.extraction]
-        if not newest:
-            del self._newest[place]
+        self._newest.setdefault(place, {})[entry.extraction] = news
         for follower in tuple(self._followers.get(place, ())):
             follower.hear(news)
 
-    def _news_of(self, place: tuple[str, str]) -> Iterable[News]:
-        return tuple(self._newest.get(place, {}).values())
+    def forget(self, entry: Entry) -> None:
+        """Forget an extraction that is retained no longer."""
+        place = entry.realm, entry.channel
+        newest = self._newest.get(place, {})
+        newest.pop(entry.extraction, None)
+        if not newest:
+            self._newest.pop(place, None)
 
 
 def _written(time: datetime) -> str:

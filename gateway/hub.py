@@ -238,7 +238,8 @@ class Audience:
         reporter: tells the application's hooks, where there are some.
         cancel_after_s: the run is cancelled when nobody has watched for so long since the last one left; None: never.
         realm: whose it is.
-        announce: tells those who follow its channel, where it has one.
+        entry: where it is announced, if anywhere.
+        announce: tells those who follow its channel.
         account: of the run.
 
     Attributes:
@@ -254,10 +255,12 @@ class Audience:
         reporter: Reporter | None = None,
         cancel_after_s: float | None = None,
         realm: str = "",
+        entry: Entry | None = None,
         announce: Callable[[State], None] | None = None,
         account: ExtractionAccount | None = None,
     ) -> None:
         """Begin with nobody watching."""
+        self.entry = entry
         self._announce = announce
         self.run = run
         self.realm = realm
@@ -343,9 +346,9 @@ class Audience:
             self._reporter.ended()
             self._reporter = None  # what ended keeps its value once
         self._account.end(self.run.extraction)
-        self._on_end(self)
         if self._announce is not None:
             self._announce(self.run.extraction.state)
+        self._on_end(self)
 
     def reset_of(self, watch: Watch) -> list[str]:
         """Return the `reset` of a watch that has shown an earlier attempt: one, however many it missed."""
@@ -615,6 +618,7 @@ class Hub:
             reporter=self._reporter(job, run),
             cancel_after_s=job.cancel_after_s,
             realm=job.realm,
+            entry=entry,
             announce=announce,
             account=ExtractionAccount(run.id, job.extractor, self._figures),
         )
@@ -674,6 +678,8 @@ class Hub:
         self._evict_later()
 
     def _forget(self, audience: Audience) -> None:
+        if audience.entry is not None:
+            self.channels.forget(audience.entry)
         key = self._key_of.pop(audience.run.id, None)
         if key is not None:
             del self._keys[key]

@@ -52,12 +52,12 @@ async def test_what_runs_and_what_begins() -> None:
             ended |= {item for item in await news(dashboard, 1) if item[2] == "completed"}
         assert {item[1] for item in ended} == {running.extraction, later.extraction}
         await dashboard.finish(seen)
-        assert len(gateway.hub.channels) == 1
+        assert len(gateway.hub.channels) == 2
 
 
 async def test_unfollowing_and_leaving_leave_nothing() -> None:
-    """Nothing is told any more, and nothing is kept of a channel that nobody follows and nothing runs on."""
-    async with opened(OK) as gateway, joined(gateway.app) as first:
+    """Nothing is told any more, and nothing is kept of a channel that nobody follows and that has no extraction."""
+    async with opened(OK, retained_extractions=1) as gateway, joined(gateway.app) as first:
         client = await greeted(first)
         async with joined(gateway.app) as second:
             other = await greeted(second)
@@ -69,8 +69,18 @@ async def test_unfollowing_and_leaving_leave_nothing() -> None:
             while (await news(other, 1))[0][2] != "completed":
                 pass
             assert await client.ask(type="ping") == {"type": "pong"}
+        await client.finish(await client.extract("b", **ASKED))
         await asyncio.sleep(0.05)
         assert len(gateway.hub.channels) == 0
+
+
+async def test_what_has_ended_is_told_as_long_as_it_is_retained() -> None:
+    """Who comes late, or was away, hears how it ended."""
+    async with opened(OK) as gateway, joined(gateway.app) as first, joined(gateway.app) as second:
+        worker, dashboard = await greeted(first), await greeted(second)
+        await worker.finish(ended := await worker.extract("a", channel="news", **ASKED))
+        await dashboard.say(type="follow", id="f", channel="news")
+        assert await news(dashboard, 1) == [("f", ended.extraction, "completed")]
 
 
 async def test_of_another_realm_nothing_is_heard() -> None:

@@ -12,6 +12,7 @@ from pydantic import PydanticUserError, TypeAdapter, ValidationError
 
 from gateway.client.asking import Message
 from gateway.client.connection import FIRST_S, SILENCE_S, Connection, Token
+from gateway.client.follow import Follow
 from gateway.client.watch import Watch
 from gateway.client.watches import Watches
 from gateway.core.pointer import join
@@ -183,18 +184,32 @@ class Session:
         """Watch an extraction that exists, running or ended, by its name. Returns at once."""
         return self._watch({**options, "extraction": extraction}, _plain)
 
+    def follow(self, *, channel: str) -> Follow:
+        """Hear of a channel's extractions, those that are there and those to come. Returns at once.
+
+        Raises:
+            RuntimeError: the session is not inside its `async with`.
+        """
+        self._require_connection()
+        following, bell = self._watches.follow(channel)
+        self._connection.speak()
+        return Follow(following, bell, speak=self._connection.speak)
+
     def interrupt(self) -> None:
         """Drop the socket as a bad line would, and come back."""
         self._connection.interrupt()
 
     def _watch(self, request: Message, made: Callable[[JsonValue], T]) -> Watch[T]:
-        if self._task is None:
-            raise RuntimeError("this session has no connection: use it inside `async with connect(…) as session`")
+        self._require_connection()
         given = {"encoding": "append", **{name: field for name, field in request.items() if field is not None}}
         # Through JSON once: what is none is refused here and now, and who changes it later changes nothing.
         asking, bell = self._watches.add(msgspec.json.decode(msgspec.json.encode(given)))
         self._connection.speak()
         return Watch(asking, bell, speak=self._connection.speak, made=made)
+
+    def _require_connection(self) -> None:
+        if self._task is None:
+            raise RuntimeError("this session has no connection: use it inside `async with connect(…) as session`")
 
 
 def connect(

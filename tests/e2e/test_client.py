@@ -317,6 +317,40 @@ async def test_a_line_lost_before_the_answer_costs_no_second_call(gateway: Serve
     assert (first, len(first["key"]), len(fake.calls)) == (second, 32, 1)
 
 
+async def test_a_channel_is_followed_over_a_lost_line(gateway: Served, fake: FakeOpenAI) -> None:
+    """What began and ended meanwhile is heard of, what was known is not told again; leaving leaves nothing."""
+    fake.route(lambda _: Reply(PIECES))
+    async with relayed(gateway.url) as relay, session_with(relay) as session, session_with(gateway) as other:
+        follow = session.follow(channel="news")
+        first = other.extract(**asked(), channel="news")
+        await first.result()
+        heard: list[tuple[str, str]] = []
+        async for announcement in follow:
+            heard.append((announcement["extraction"], announcement["state"]))
+            if heard[-1] == (await first.started(), "completed"):
+                break
+        relay.alter = lambda frame: None if frame["type"] == "announcement" else frame
+        second = other.extract(**asked(), channel="news")
+        await second.result()
+        relay.alter = lambda frame: frame
+        await relay.cut()
+        announcement = await anext(follow)
+        assert (announcement["extraction"], announcement["state"]) == (await second.started(), "completed")
+        await follow.aclose()
+        assert [announcement async for announcement in follow] == []
+        await session.extract(**asked()).result()
+        assert [frame["type"] for frame in relay.said].count("follow") == 2
+        assert "unfollow" in [frame["type"] for frame in relay.said]
+
+
+async def test_many_requests_are_sent_as_fast_as_the_server_takes_them(serve: Serve, fake: FakeOpenAI) -> None:
+    """None of them is refused."""
+    fake.route(lambda _: Reply(PIECES))
+    async with serve(messages_burst=10, messages_per_s=50) as gateway, session_with(gateway) as session:
+        watches = [session.extract(**asked()) for _ in range(30)]
+        assert [await watch.result() for watch in watches] == [FINAL] * 30
+
+
 async def test_what_ended_meanwhile_is_fetched(gateway: Served, fake: FakeOpenAI) -> None:
     """The client comes back after the end, and gets what it missed."""
     fake.reply((gates := Gates()).reply())
