@@ -13,7 +13,7 @@ from bench.path import feed, started, watches
 from bench.report import Claim, Options, Report, Table, microseconds, thousands, times
 from bench.stopwatch import cpu_s, medians
 from gateway.core.document import Encoding
-from gateway.hub import Watch
+from gateway.watching import Watch
 
 __all__ = ["run"]
 

@@ -4,12 +4,13 @@ from collections.abc import Iterable, Iterator
 from time import monotonic
 
 from bench.documents import Workload
+from gateway.audience import Audience
 from gateway.core.document import Encoding, View
 from gateway.core.extraction import Extraction
 from gateway.core.limits import Limits
-from gateway.hub import Audience, Watch
 from gateway.ports import ProviderRequest
 from gateway.runner import Run
+from gateway.watching import Watch
 
 __all__ = ["feed", "frames", "started", "watches"]
 

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, TypeAlias, assert_never
 
 from gateway.accounts import ConnectionAccount, encoding_of
+from gateway.audience import Audience
 from gateway.channels import News
 from gateway.core import frames, messages
 from gateway.core.document import Position, View
@@ -35,10 +36,11 @@ from gateway.core.session import Send as SendMessage
 from gateway.core.throttle import Throttle
 from gateway.errors import BadRequest, CloseCode, GatewayError, Internal, RateLimited
 from gateway.figures import Histogram
-from gateway.hub import Audience, Hub, Watch
+from gateway.hub import Hub
 from gateway.jobs import Jobs, shown_by, view_of
 from gateway.principal import ANYBODY, Principal
 from gateway.tasks import Tasks
+from gateway.watching import Watch
 
 __all__ = ["Connection", "Heartbeat"]
 

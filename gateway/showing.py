@@ -14,11 +14,11 @@ from functools import partial
 
 import msgspec
 
+from gateway.audience import Audience
 from gateway.core import messages
 from gateway.core.document import Encoding, View
 from gateway.core.extraction import State
 from gateway.core.parts import Shown
-from gateway.hub import Audience
 from gateway.ports import ModelHost, ModelState, Provider
 from gateway.printable import unsteering
 from gateway.terminal import Follower, LiveView, Progress, Terminal

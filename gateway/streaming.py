@@ -10,13 +10,13 @@ from anyio.from_thread import start_blocking_portal
 from pydantic import TypeAdapter, ValidationError
 from pydantic_core import to_json
 
+from gateway.audience import Audience
 from gateway.core.extraction import State
 from gateway.core.follower import Follower
 from gateway.core.messages import Cancelled, Completed, Failed, Incomplete, Terminal
 from gateway.core.parts import Shown
 from gateway.core.values import JsonValue
 from gateway.errors import ERRORS, CancelledExtraction, GatewayError, IncompleteExtraction, Internal
-from gateway.hub import Audience
 from gateway.hydration import annotation_of, hydrated
 from gateway.ports import Mode
 

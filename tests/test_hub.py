@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from gateway.audience import Audience
 from gateway.core.document import Encoding, Position, View
 from gateway.core.extraction import State
 from gateway.core.limits import Limits
@@ -19,11 +20,12 @@ from gateway.core.parts import Shown
 from gateway.core.projection import Projection
 from gateway.core.schema import Schema
 from gateway.errors import IdempotencyConflict, NotFound, OverCapacity
-from gateway.hub import Audience, Hub, Watch
+from gateway.hub import Hub
 from gateway.jobs import Busy, Job
 from gateway.ports import Finish, Provider, ProviderRequest
 from gateway.providers.scripted import Gate, ScriptedProvider, Step
 from gateway.tasks import Tasks
+from gateway.watching import Watch
 from tests.core.oracles import counted
 from tests.fakes.gateways import no_task_left
 

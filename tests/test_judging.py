@@ -13,15 +13,17 @@ import pytest
 from pydantic import AfterValidator, BaseModel, field_validator
 
 from gateway import Stream
+from gateway.audience import Audience
 from gateway.core.document import Encoding, Position, View
 from gateway.core.limits import Limits
 from gateway.core.parts import Shown
 from gateway.core.schema import Schema
-from gateway.hub import Audience, Hub, Watch
+from gateway.hub import Hub
 from gateway.jobs import Job
 from gateway.ports import Delta, Finish, Provider, ProviderRequest, Reasoning
 from gateway.providers.scripted import Gate, ScriptedProvider, Step
 from gateway.tasks import Tasks
+from gateway.watching import Watch
 from tests.core.oracles import counted
 from tests.fakes.gateways import no_task_left
 

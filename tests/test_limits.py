@@ -14,10 +14,10 @@ from gateway.core import messages
 from gateway.core.document import View
 from gateway.core.extraction import State
 from gateway.errors import OverCapacity
-from gateway.hub import Watch
 from gateway.ports import Finish
 from gateway.principal import Principal
 from gateway.providers.scripted import Gate, ScriptedProvider
+from gateway.watching import Watch
 from tests.fakes.client import Client, connected, greeted
 from tests.fakes.gateways import gateway_with, opened, served
 from tests.fakes.transport import Closed, joined

@@ -8,8 +8,8 @@ import pytest
 from pydantic import BaseModel
 
 from gateway import Gateway, showing
+from gateway.audience import Audience
 from gateway.core.messages import Extract
-from gateway.hub import Audience
 from gateway.jobs import Jobs
 from gateway.ports import Finish, ModelState, ProviderRequest
 from gateway.providers.scripted import Gate, ScriptedProvider, Step, written
