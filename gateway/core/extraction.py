@@ -7,18 +7,17 @@
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from itertools import chain
-from typing import Any, NamedTuple
+from typing import Any
 
 from msgspec import UNSET, structs
 
 from gateway.core import messages
 from gateway.core.building import MAX_REPAIRS
 from gateway.core.checks import Check, Checked
+from gateway.core.conclusion import Conclusion
 from gateway.core.document import Document
 from gateway.core.growth import Growth
 from gateway.core.items import Items
@@ -31,9 +30,9 @@ from gateway.core.reask import Answer, ChatMessage, errors_of, follow_up
 from gateway.core.redaction import Redaction, Transform
 from gateway.core.replica import digest
 from gateway.core.reports import check_reports, dropped_report, failure_report, repair_report
-from gateway.core.rewriting import MAX_CHARS, concluded, later, listed, reread, rewritten
+from gateway.core.rewriting import MAX_CHARS
 from gateway.core.schema import ANY, Schema
-from gateway.core.sieve import Dropped, Sieve, sifted
+from gateway.core.sieve import Dropped, Sieve
 from gateway.core.tally import Clocks, Counts
 from gateway.core.transcript import Transcript
 from gateway.core.validation import refusal
@@ -103,14 +102,6 @@ class Ending:
     is_rewritten: bool = False
     checks: tuple[Checked, ...] | None = None
     dropped: Dropped = field(default_factory=dict)
-
-
-class _Valid(NamedTuple):
-    """A value that is valid: as it was written, without what was left out of it, and as the schema has it."""
-
-    written: JsonValue
-    validated: JsonValue
-    dropped: Dropped
 
 
 class Extraction:
@@ -397,7 +388,7 @@ class Extraction:
         Only reads what `close` has settled, so a large value may be judged in a thread.
         """
         try:
-            (written, validated, dropped), is_rewritten = self._final()
+            (written, validated, dropped), is_rewritten = self._conclusion().found()
             checks = tuple(self._schema.checked(written, self._checks)) if self.has_checks else None
             final = self._redaction.validated(validated)
             operations = tuple(difference(self.document.value, final))
@@ -464,59 +455,15 @@ class Extraction:
             return error
         return State.COMPLETED
 
-    def _final(self) -> tuple["_Valid", bool]:
-        """Return the valid value, and whether the text had to be read once more for it."""
-        parser, types = self._parser, self._types
-        shape = self._schema.shape
-        is_list = self._schema.wrapper is not None and shape.may_be_array
-        text = "".join(self._texts)[parser.begin :] if self.is_doubtful or is_list else ""
-        # Where a fault comes first, how far was read depends on how the text was cut; where it is does not.
-        end = parser.end if self._fault is None else self._fault.offset
-        behind = text[end - parser.begin :]
-        try:
-            likelier = chain(concluded(behind, types), reread(text, types, parser.ended_in), self._wrapped_in(behind))
-            if (found := self._first_valid(likelier)) is not None:
-                return found, True
-            if self._fault is not None:
-                raise self._fault
-            return self._valid(self._written()), False
-        except InvalidOutput:
-            others = later(behind, types) if self._fault is None else ()
-            lists = listed(text, shape.item(0).declares) if is_list else ()
-            if (found := self._first_valid(chain(others, rewritten(text, types), lists))) is None:
-                raise
-            return found, True
-
-    def _wrapped_in(self, behind: str) -> Iterator[JsonValue]:
-        """Yield what stands in the wrapper that was asked for, where something bare in front of it was taken for it."""
-        wrapper = self._schema.wrapper
-        if wrapper is None or self._growth.is_wrapped:
-            return
-        for value in later(behind, {"object"}):
-            if isinstance(value, dict) and wrapper in value:
-                yield value
-
-    def _first_valid(self, values: Iterable[JsonValue]) -> "_Valid | None":
-        wrapper = self._schema.wrapper
-        for value in values:
-            inner = value[wrapper] if wrapper is not None and isinstance(value, dict) and wrapper in value else value
-            with suppress(GatewayError):
-                return self._valid(inner)
-        return None
-
-    def _valid(self, written: JsonValue) -> "_Valid":
-        dropped: Dropped = {}
-        kept = written if self._sieve is None else sifted(self._schema, written, dropped)
-        return _Valid(kept, self._schema.validate(kept), dropped)
-
-    def _written(self) -> JsonValue:
-        """Return what the model wrote, without the wrapper it was asked for."""
-        value, wrapper = self._parser.value, self._schema.wrapper
-        if wrapper is None or not self._growth.is_wrapped or not isinstance(value, dict):
-            return value
-        if wrapper not in value:
-            raise InvalidOutput(f"expected an object with the member {wrapper!r}, got one without")
-        return value[wrapper]
+    def _conclusion(self) -> Conclusion:
+        return Conclusion(
+            self._schema,
+            self._parser,
+            text="".join(self._texts),
+            fault=self._fault,
+            is_wrapped=self._growth.is_wrapped,
+            is_sifted=self._sieve is not None,
+        )
 
     def _written_at(self, pointer: str) -> JsonValue:
         """Return what the model wrote at a place of the value, live; None where a duplicate key has replaced it."""

@@ -18,7 +18,7 @@ from gateway.core.parser import MAX_DEPTH, ParseError, Parser
 from gateway.core.pointer import JsonValue
 from gateway.errors import OutputTooLarge
 
-__all__ = ["MAX_CHARS", "concluded", "later", "listed", "reread", "rewritten"]
+__all__ = ["MAX_CHARS", "called", "concluded", "later", "listed", "reread", "rewritten"]
 
 MAX_CHARS = 65_536
 """Longer text is not to be kept for this."""
@@ -89,7 +89,7 @@ def rewritten(text: str, types: Collection[str] | None) -> Iterator[JsonValue]:
     """Yield what text may mean that was not understood, or not valid, the likeliest first."""
     for value in _meanings(text, types, _encoded_twice, _matched, _repaired):
         yield value
-        if (inner := _called(value)) is not None:
+        if (inner := called(value)) is not None:
             yield inner
 
 
@@ -102,7 +102,8 @@ def listed(text: str, declares: Callable[[str], bool | None]) -> Iterator[JsonVa
         text: what a model wrote, whole.
         declares: tells whether an item may have a member; False where it does not declare it.
     """
-    objects = list(islice(_roots(text, {"object"}), _MAX_LISTED + 1))
+    roots = islice(_roots(text, {"object"}), _MAX_LISTED + 1)
+    objects = [held if (inner := called(held)) is None else inner for held in roots]
     if len(objects) > _MAX_LISTED:
         return
     if len(objects) == 1 and isinstance(objects[0], dict) and len(objects[0]) == 1:
@@ -195,7 +196,7 @@ def _read(text: str, types: Collection[str] | None) -> JsonValue:
     return parser.value
 
 
-def _called(value: JsonValue) -> JsonValue:
+def called(value: JsonValue) -> JsonValue:
     """Return the arguments of a call that was written as text."""
     if not isinstance(value, dict) or len(value) != 2 or "name" not in value:
         return None

@@ -418,6 +418,31 @@ def test_a_draft_is_not_stopped(front: str, pieces: int) -> None:
     assert extraction.document.value == {"n": 5, "s": "x"}
 
 
+CALL = '{"name":"extract","arguments":{"name":"A"}}'
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "value"),
+    [
+        (ITEM, CALL, {"name": "A", "price": 1.5, "tags": [], "kind": None}),
+        (ITEM, f"<tool_call>\n{CALL}\n</tool_call>", {"name": "A", "price": 1.5, "tags": [], "kind": None}),
+        (ITEM, f"[TOOL_CALLS][{CALL}]", {"name": "A", "price": 1.5, "tags": [], "kind": None}),
+        (ITEM.many(), f"<tool_call>{CALL}</tool_call>\n<tool_call>{CALL}</tool_call>", 2),
+        (ITEM.many(), f"[TOOL_CALLS][{CALL},{CALL}]", 2),
+        (ANYTHING, CALL, json.loads(CALL)),
+    ],
+)
+def test_a_call_that_was_written_as_text(schema: Schema, text: str, value: Any) -> None:
+    """Its arguments count where the schema knows them, and no `arguments`."""
+    for pieces in ([text], list(text)):
+        extraction = begun(schema)
+        assert isinstance(ended(extraction, pieces, "stop"), Completed)
+        shown = json.loads(json.dumps(extraction.document.value))
+        assert (shown if isinstance(value, dict) else [item["name"] for item in shown]) == (
+            value if isinstance(value, dict) else ["A"] * value
+        )
+
+
 @pytest.mark.parametrize("text", ['{"error":"none"}', '{"a":[],"b":[]}', "{}".join(["", *[" "] * 101, ""])])
 def test_what_is_no_list_either(text: str) -> None:
     """An object that has something else is no item, and two lists are not one."""
