@@ -23,7 +23,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.access import Access, Authenticate
 from gateway.choice import Choice, choose
-from gateway.connection import Heartbeat
+from gateway.connection import Connection
 from gateway.core import frames, messages
 from gateway.core.checks import Check
 from gateway.core.limits import Limits
@@ -34,6 +34,7 @@ from gateway.drain import drained
 from gateway.errors import BadRequest
 from gateway.figures import Figures
 from gateway.handshake import Handshake
+from gateway.heartbeat import Heartbeat
 from gateway.hooks import Hook, HookEvent, Hooks
 from gateway.hub import Hub
 from gateway.hydration import annotation_of
@@ -239,7 +240,7 @@ class Gateway:
             )
         return self._hub
 
-    def _new_heartbeat(self) -> Heartbeat:
+    def _new_heartbeat(self) -> Heartbeat[Connection]:
         return Heartbeat(_HEARTBEAT_S, self.figures.lag_s)
 
     def _in_this_loop(self) -> Hub:

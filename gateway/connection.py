@@ -6,7 +6,7 @@ control lane, then the watches that are dirty, in turn. One timer beats for all 
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Iterator, MutableMapping
+from collections.abc import Awaitable, Callable, MutableMapping
 from contextlib import suppress
 from functools import partial
 from typing import Any, TypeAlias, assert_never
@@ -34,7 +34,6 @@ from gateway.core.session import (
 from gateway.core.session import Send as SendMessage
 from gateway.core.throttle import Throttle
 from gateway.errors import BadRequest, CloseCode, GatewayError, Internal, RateLimited
-from gateway.figures import Histogram
 from gateway.hub import Hub
 from gateway.jobs import Jobs, shown_by, view_of
 from gateway.principal import ANYBODY, Principal
@@ -42,7 +41,7 @@ from gateway.slots import Slots
 from gateway.tasks import Tasks
 from gateway.watching import Watch
 
-__all__ = ["Connection", "Heartbeat"]
+__all__ = ["Connection"]
 
 Receive: TypeAlias = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send: TypeAlias = Callable[[MutableMapping[str, Any]], Awaitable[None]]
@@ -76,51 +75,6 @@ class _Ear:
 
     def hear(self, news: News) -> None:
         self._hear(self, news)
-
-
-class Heartbeat:
-    """Sends an application `ping` to every connection that has been silent for an interval (PROTOCOL.md §7).
-
-    Args:
-        interval_s: of silence.
-        lag_s: takes how late the event loop is.
-    """
-
-    def __init__(self, interval_s: float, lag_s: Histogram | None = None) -> None:
-        """Begin without a timer; it runs while there are connections."""
-        self.interval_s = interval_s
-        self._lag_s = lag_s
-        self._connections: set[Connection] = set()
-        self._timer: asyncio.TimerHandle | None = None
-
-    def __len__(self) -> int:
-        """Count the connections."""
-        return len(self._connections)
-
-    def __iter__(self) -> "Iterator[Connection]":
-        """Go through the connections."""
-        return iter(tuple(self._connections))
-
-    def attach(self, connection: "Connection") -> None:
-        """Beat for a connection."""
-        self._connections.add(connection)
-        if self._timer is None:
-            self._timer = asyncio.get_running_loop().call_later(1, self._beat)
-
-    def detach(self, connection: "Connection") -> None:
-        """Beat for it no longer."""
-        self._connections.discard(connection)
-        if not self._connections and self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-
-    def _beat(self) -> None:
-        loop = asyncio.get_running_loop()
-        if self._lag_s is not None and self._timer is not None:
-            self._lag_s.observe(max(0.0, loop.time() - self._timer.when()))
-        self._timer = loop.call_later(1, self._beat)
-        for connection in tuple(self._connections):
-            connection.beat(loop.time() - self.interval_s)
 
 
 class Connection:

@@ -13,13 +13,14 @@ from starlette.requests import HTTPConnection
 
 from gateway.access import Access
 from gateway.accounts import ConnectionAccount
-from gateway.connection import Connection, Heartbeat, Receive, Send
+from gateway.connection import Connection, Receive, Send
 from gateway.core import messages
 from gateway.core.limits import Limits
 from gateway.core.session import Session
 from gateway.errors import CloseCode, OverCapacity
 from gateway.figures import Figures
 from gateway.headcount import Arrivals, Headcount, network_of
+from gateway.heartbeat import Heartbeat
 from gateway.hub import Hub
 from gateway.jobs import Jobs
 from gateway.origins import Origins
@@ -65,7 +66,7 @@ class Handshake:
         jobs: Jobs,
         limits: Limits,
         tasks: Tasks,
-        heartbeat: Heartbeat,
+        heartbeat: Heartbeat[Connection],
         figures: Figures,
         new_id: Callable[[], str],
         welcome: Callable[[], Mapping[str, Any]],

@@ -11,8 +11,9 @@ import pytest
 from pydantic import BaseModel
 
 from gateway.app import Gateway
-from gateway.connection import Heartbeat
+from gateway.connection import Connection
 from gateway.errors import CloseCode
+from gateway.heartbeat import Heartbeat
 from gateway.ports import Finish
 from gateway.providers.scripted import Gate, ScriptedProvider, Step
 from tests.fakes.client import CheckedWatch, Client, greeted
@@ -295,7 +296,7 @@ async def test_silence_is_broken_by_a_ping() -> None:
 
 async def test_the_heartbeat_keeps_no_timer_without_connections() -> None:
     """It begins with the first and ends with the last."""
-    heartbeat = Heartbeat(15)
+    heartbeat: Heartbeat[Connection] = Heartbeat(15)
     assert len(heartbeat) == 0
     async with opened(ScriptedProvider([])) as gateway:
         for _ in range(2):
