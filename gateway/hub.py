@@ -314,7 +314,7 @@ class Audience:
         return [] if shown is None else [messages.encode(self._reset(watch, "invalid_output"))]
 
     def _settle(self) -> None:
-        """Let go of the steps once nobody can ask for them: an ended extraction keeps its value only (§5)."""
+        """Let go of the steps once nobody can ask for them: an ended extraction keeps its value, not its tail (§5)."""
         if not self._paces and self.run.extraction.state.is_ended:
             self.run.extraction.drop_history()
 
@@ -555,7 +555,7 @@ class Hub:
 
     def _retire(self, retain_s: float | None, audience: Audience) -> None:
         extraction = audience.run.extraction
-        size_bytes = extraction.document.value_bytes + len(extraction.terminal_text)
+        size_bytes = extraction.document.value_bytes + extraction.text.kept_chars + len(extraction.terminal_text)
         self._store.retire(audience.run.id, size_bytes, retain_s)
         self._evict_later()
 
