@@ -1,6 +1,7 @@
-"""Serving with uvicorn: its settings, each with its reason, and what its WebSocket lacks where a peer does not read.
+"""Serving with uvicorn: its settings, each with its reason, and what it lacks where a peer does not read, or not write.
 
 uvicorn waits for ever for such a peer to take what is buffered, and answers its pings into that buffer without bound.
+It waits as long for a request to be finished.
 """
 
 import asyncio
@@ -10,6 +11,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, TypeAlias
 
 import uvicorn
+from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from gateway.app import Gateway
@@ -65,6 +67,7 @@ def server(gateway: Gateway, on_listening: Listening) -> uvicorn.Server:
         gateway.app,
         host=gateway.settings.host,
         port=gateway.settings.port,
+        http=type("_Http", (_Http,), {"head_s": gateway.limits.hello_timeout_s}),
         ws=type("_WebSocket", (_WebSocket,), {"stall_s": gateway.limits.send_stall_s}),
         ws_max_size=gateway.limits.message_bytes,
         ws_ping_interval=_PING_S,
@@ -94,6 +97,40 @@ class _Server(uvicorn.Server):
         if self.started:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
             self._on_listening(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
+
+
+class _Http(H11Protocol):
+    """Ends a connection on which a request was begun, or none, and does not get any further (PROTOCOL.md §2)."""
+
+    head_s: ClassVar[float]
+
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        super().connection_made(transport)
+        self._wait_for_head()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait_for_head(self) -> None:
+        """Wait as long as for a `hello`, however many bytes come meanwhile; a head that is whole ends it."""
+        has_upgraded = self not in self.connections
+        cycle: RequestResponseCycle | None = self.cycle  # none before the first request
+        if has_upgraded or (cycle is not None and not cycle.response_complete):
+            self._stop_waiting()
+        elif self._patience is None:
+            self._patience = self.loop.call_later(self.head_s, self.transport.abort)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
 
 
 class _WebSocket(WebSocketsSansIOProtocol):

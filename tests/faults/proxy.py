@@ -3,7 +3,7 @@
 import asyncio
 import socket
 import struct
-from collections import Counter
+from collections import Counter, deque
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import asynccontextmanager, suppress
 from math import inf
@@ -49,12 +49,14 @@ class FaultProxy:
         self._fates = fates
         self._on_strike = on_strike
         self._linger_s = linger_s
+        self._unspent: deque[Fate] = deque()  # of lines that ended by themselves before
         self._lines: set[asyncio.Task[None]] = set()
 
     def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection to its fate."""
         self.connections += 1
-        line = asyncio.create_task(self._carry(next(self._fates), reader, writer), name="proxy line")
+        fate = self._unspent.popleft() if self._unspent else next(self._fates)
+        line = asyncio.create_task(self._carry(fate, reader, writer), name="proxy line")
         self._lines.add(line)
         line.add_done_callback(self._lines.discard)
 
@@ -77,7 +79,9 @@ class FaultProxy:
                     self.struck[fate.fault] += 1
                     self._on_strike()
                     await line.strike(self._linger_s)
-            if fate.fault in {Fault.NONE, Fault.FIN} or not line.has_struck:
+            if not line.has_struck and fate.fault is not Fault.NONE:
+                self._unspent.append(fate)
+            if not line.has_struck or fate.fault is Fault.FIN:
                 await _close(writers, self._linger_s)
         except OSError:  # the server is not there
             pass
