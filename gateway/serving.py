@@ -100,6 +100,23 @@ class _Server(uvicorn.Server):
             self._on_listening(f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}")
 
 
+if sys.platform == "win32":
+
+    def _kernel_bytes(_: int) -> int:
+        return 0  # it does not say
+
+else:
+    import fcntl
+    import termios
+
+    def _kernel_bytes(socket: int) -> int:
+        """Return what was sent on a socket and not taken by its peer; 0 where the system does not say."""
+        try:
+            return int.from_bytes(fcntl.ioctl(socket, termios.TIOCOUTQ, bytes(4)), sys.byteorder)
+        except OSError:
+            return 0
+
+
 class _Http(H11Protocol):
     """Ends a connection on which a request was begun, or none, and does not get any further (PROTOCOL.md §2)."""
 
@@ -206,7 +223,7 @@ class _WebSocket(WebSocketsSansIOProtocol):
     def pause_writing(self) -> None:
         super().pause_writing()
         self.transport.pause_reading()
-        self._unsent_bytes, self._progress_at = self.transport.get_write_buffer_size(), self.loop.time()
+        self._unsent_bytes, self._progress_at = self._untaken_bytes(), self.loop.time()
         self._sample_later()
 
     def resume_writing(self) -> None:
@@ -227,7 +244,7 @@ class _WebSocket(WebSocketsSansIOProtocol):
 
     def _sample_progress(self) -> None:
         """End a peer that has taken no byte for `send_stall_s`; one that is slow may stay (PROTOCOL.md §6)."""
-        unsent_bytes, now = self.transport.get_write_buffer_size(), self.loop.time()
+        unsent_bytes, now = self._untaken_bytes(), self.loop.time()
         if unsent_bytes < self._unsent_bytes:
             self._unsent_bytes, self._progress_at = unsent_bytes, now
         if now - self._progress_at < self.stall_s:
@@ -235,6 +252,10 @@ class _WebSocket(WebSocketsSansIOProtocol):
         else:
             _log.info("a connection was dropped: it took nothing for %g s", self.stall_s)
             self.transport.abort()
+
+    def _untaken_bytes(self) -> int:
+        """Return what the peer has not taken, as the kernel knows it: that asks for more a megabyte at a time only."""
+        return self.transport.get_write_buffer_size() + _kernel_bytes(self.transport.get_extra_info("socket").fileno())
 
     def _end_in(self, seconds: float) -> None:
         if self._ending is not None:

@@ -76,11 +76,10 @@ class TickProvider:
 
 
 async def main(limits: dict[str, Any]) -> None:
-    """Serve until stdin ends."""
+    """Serve until stdin ends, with these limits, of which some may be unknown, and `settings` among them."""
     provider = TickProvider()
-    gateway = gateway_with(
-        provider, **{field.name: limits[field.name] for field in fields(Limits) if field.name in limits}
-    )
+    known = {field.name: limits[field.name] for field in fields(Limits) if field.name in limits}
+    gateway = gateway_with(provider, settings=limits.get("settings"), **known)
     server = serving.server(gateway, lambda url: _say({"url": url}))
     serving_task = asyncio.create_task(server.serve(), name="server")
     reader = asyncio.StreamReader()
