@@ -14,7 +14,7 @@ export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev setup-local run test test-fast test-js coverage check types-js fmt bench lock clean
+.PHONY: help setup setup-dev setup-local run test test-fast test-js soak coverage check types-js fmt bench lock clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -42,6 +42,10 @@ test-fast: setup-dev ## Python tests without a browser or a real server
 test-js: setup-dev .tools/.node ## JavaScript tests
 	$(if $(JS_TESTS),,$(error tests/static holds no *.test.mjs))
 	@$(NODE) node --test $(JS_TESTS)
+
+# FAULTS_SEED= replays a run; FAULTS_EXTRACTIONS=, FAULTS_PINGS=, FAULTS_SESSIONS= and the like are sizes (tests/faults).
+soak: setup-dev ## the long form of the fault tests, some minutes; FAULTS_SEED= replays one
+	@FAULTS_SOAK=1 $(PY) -m pytest tests/faults --timeout 600
 
 coverage: setup-dev ## which lines of the package the fast tests do not reach
 	@$(PY) -m coverage run -m pytest -m "not browser and not e2e" && $(PY) -m coverage report

@@ -235,7 +235,7 @@ class Audience:
         return [] if shown is None else [messages.encode(self._reset(watch, "invalid_output"))]
 
     def _settle(self) -> None:
-        """Let go of the steps once nobody can ask for them: an ended extraction keeps its value only (§5)."""
+        """Let go of the steps once nobody can ask for them: an ended extraction keeps its value, not its tail (§5)."""
         if not self._paces and self.run.extraction.state.is_ended:
             self.run.extraction.drop_history()
 

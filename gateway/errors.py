@@ -57,6 +57,7 @@ class CloseCode(IntEnum):
 
     DONE = 1000
     GONE = 1001
+    BROKEN = 1002
     BINARY = 1003
     NOT_UTF8 = 1007
     TOO_BIG = 1009

@@ -93,8 +93,7 @@ class Handshake:
         """Serve one WebSocket."""
         if (await receive())["type"] != "websocket.connect":
             return
-        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
-        origin = headers.get("origin")
+        origin = _origin(scope)
         if not self._origins.allows(origin):
             _log.warning("a connection from origin %.200r was refused; GATEWAY_ORIGINS lists who may", origin)
             self._figures.refused["origin"] += 1
@@ -171,6 +170,10 @@ class Handshake:
 
     def _welcomed(self) -> messages.Welcome:
         return messages.Welcome(session=self._new_id(), **self._welcome())
+
+
+def _origin(scope: dict[str, Any]) -> str | None:
+    return {name: value.decode("latin-1") for name, value in scope["headers"]}.get(b"origin")
 
 
 def _credential(offered: list[str]) -> str | None:

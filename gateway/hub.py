@@ -213,7 +213,7 @@ class Hub:
         if principal in self._shares and self._shares[principal].is_idle:
             del self._shares[principal]
         extraction = audience.run.extraction
-        size_bytes = extraction.document.value_bytes + len(extraction.terminal_text)
+        size_bytes = extraction.document.value_bytes + extraction.text.kept_chars + len(extraction.terminal_text)
         self._store.retire(audience.run.id, size_bytes, retain_s)
         self._evict_later()
 

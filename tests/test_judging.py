@@ -306,8 +306,8 @@ async def test_who_comes_from_now_gets_what_comes() -> None:
     assert kinds(items)[-2:] == ["snapshot", "completed"]
 
 
-async def test_what_ended_keeps_no_text_and_finds_its_items_in_the_value() -> None:
-    """As soon as nobody watches: a late watch of text gets the terminal only."""
+async def test_what_ended_keeps_its_text_and_finds_its_items_in_the_value() -> None:
+    """As soon as nobody watches: a late watch gets the text, what was thought is gone."""
     provider = ScriptedProvider(['{"rows": [{"text": "a"}, {"text": "b"}]}', Reasoning("Hm"), Finish("stop")])
     async with hub_of(provider) as hub:
         audience, _ = hub.start(job())
@@ -318,7 +318,7 @@ async def test_what_ended_keeps_no_text_and_finds_its_items_in_the_value() -> No
         for viewer in (last, still):
             audience.detach(viewer.watch)
         too_late = late(audience, Shown.TEXT | Shown.REASONING)
-        assert kinds(await too_late.finish()) == ["watching", "completed"]
+        assert kinds(await too_late.finish()) == ["watching", "text", "completed"]
         audience.detach(too_late.watch)
         viewers = [late(audience, Shown.ITEMS) for _ in range(2)]
         frames = [await viewer.finish() for viewer in viewers]

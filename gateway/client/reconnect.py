@@ -28,6 +28,7 @@ class Reaction(StrEnum):
 
 REACTIONS: dict[int, Reaction] = {
     CloseCode.DONE: Reaction.STOP,
+    CloseCode.BROKEN: Reaction.STOP,
     CloseCode.BINARY: Reaction.STOP,
     CloseCode.NOT_UTF8: Reaction.STOP,
     CloseCode.TOO_BIG: Reaction.STOP,

@@ -328,9 +328,9 @@ class Extraction:
         return has_changed
 
     def drop_history(self) -> None:
-        """Keep of an ended extraction only its value: no steps, no text, and of the items where they were."""
+        """Keep of an ended extraction its value and its text: no steps, no reasoning, and of items where they were."""
         self.document.drop_tail()
-        self.text.drop()
+        self.text.settle()
         self.reasoning.drop()
         self.items, self._lacks_items = self.items.places(), True
 

@@ -71,6 +71,11 @@ class Transcript:
         return Mark(self._chars, self._units)
 
     @property
+    def kept_chars(self) -> int:
+        """The length of the text that is kept, in code points."""
+        return self._chars - self.start.chars
+
+    @property
     def start(self) -> Mark:
         """The mark before the oldest text that is kept."""
         return self._blocks[0].start if self._blocks else self._open_from
@@ -98,6 +103,12 @@ class Transcript:
                 self._passages.clear()
             passage = self._passages[mark] = self._passage(mark)
         return passage
+
+    def settle(self) -> None:
+        """Keep the text, and no passage of it: hardly anybody comes any more."""
+        if self._open:
+            self._close_block()
+        self._passages.clear()
 
     def drop(self) -> None:
         """Keep no text any more; the marks stay."""

@@ -8,6 +8,7 @@ const LONGEST_MS = 20_000;
 /** Codes that are not here: back off, resume. @type {ReadonlyMap<number, Reaction>} */
 const REACTIONS = new Map([
   [1000, "stop"],
+  [1002, "stop"],
   [1003, "stop"],
   [1007, "stop"],
   [1009, "stop"],

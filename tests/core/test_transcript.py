@@ -103,6 +103,19 @@ def test_what_is_kept_is_bounded() -> None:
     assert late["at"] + len(late["text"].encode("utf-16-le")) // 2 == transcript.end.units
 
 
+def test_a_settled_text_is_whole() -> None:
+    """However often it settles, and it may be read again from anywhere."""
+    transcript = Transcript("e", most_chars=1_000)
+    transcript.feed(EMOJI + "b")
+    middle = transcript.end
+    transcript.feed("c")
+    for _ in range(3):
+        transcript.settle()
+        assert json.loads("{" + transcript.since(Mark()).body) == {"epoch": "e", "at": 0, "text": EMOJI + "bc"}
+        assert json.loads("{" + transcript.since(middle).body) == {"epoch": "e", "at": 3, "text": "c"}
+    assert transcript.kept_chars == 3
+
+
 def test_a_dropped_text_leaves_its_marks() -> None:
     """Nothing is kept of it, and what comes later still knows where it stands."""
     transcript = Transcript("e", most_chars=1_000)

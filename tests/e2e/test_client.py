@@ -567,7 +567,7 @@ async def test_a_token_that_cannot_be_had(gateway: Served) -> None:
     assert isinstance(raised.value.__cause__, OSError)
 
 
-@pytest.mark.parametrize("code", [1003, 1007, 1009, 4400, 4403, 4406])
+@pytest.mark.parametrize("code", [1002, 1003, 1007, 1009, 4400, 4403, 4406])
 async def test_a_server_that_will_not_have_us_ends_the_session(gateway: Served, fake: FakeOpenAI, code: int) -> None:
     """Nothing is tried again, and whoever waits is told the code."""
     fake.reply((gates := Gates()).reply())

@@ -100,8 +100,8 @@ async def test_items_that_are_not_valid(gateway: Served, fake: FakeOpenAI) -> No
     assert (watch.terminal or {})["error"]["code"] == "invalid_output"
 
 
-async def test_what_ended_gives_its_items_and_no_text(gateway: Served, fake: FakeOpenAI) -> None:
-    """When nobody watched it any more: the text is gone, the items are those of its value."""
+async def test_what_ended_gives_its_items_and_its_text(gateway: Served, fake: FakeOpenAI) -> None:
+    """Also when nobody watched it any more: whoever was cut before the end misses nothing but what was thought."""
     fake.reply(Reply(PIECES, reasoning=THOUGHTS))
     async with connected(gateway.url) as client:
         await client.finish(first := await client.extract("a", **asked(encoding="text")))
@@ -109,7 +109,8 @@ async def test_what_ended_gives_its_items_and_no_text(gateway: Served, fake: Fak
         await client.finish(text)
         items = await client.watch("items", first.extraction, encoding="items")
         await client.finish(items)
-    assert [frame["type"] for frame in text.frames] == ["watching", "completed"]
+    assert [frame["type"] for frame in text.frames] == ["watching", "text", "completed"]
+    assert text.texts == {"text": "".join(PIECES), "reasoning": ""}
     assert ([written(item) for item in items.items], items.value) == (PEOPLE, FINAL)
 
 

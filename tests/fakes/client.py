@@ -15,10 +15,11 @@ import jsonpatch
 import rfc8785
 from websockets.asyncio.client import ClientConnection, connect
 
-__all__ = ["CheckedWatch", "Client", "Line", "connected", "greeted"]
+__all__ = ["CheckedWatch", "Client", "Line", "connected", "digest", "greeted"]
 
 TERMINALS = frozenset({"completed", "incomplete", "failed", "cancelled"})
 _ANSWERS = frozenset({"error", "pong"})
+_TEXTS = frozenset({"text", "reasoning"})
 _OPENINGS = frozenset({"started", "watching"})
 _VARYING = frozenset({"id", "extraction", "epoch", "timing"})
 
@@ -44,14 +45,16 @@ class CheckedWatch:
         is_part: it sees a part of the value, of which there is no digest.
         frames: all that came, in order.
         values: the value at each revision that was reached, newest epoch only.
-        items: those that came, in order.
-        texts: what came of `text` and `reasoning`.
+        items: those that came, in order, newest epoch only.
+        texts: what came of `text` and `reasoning`, likewise.
         rev: the revision reached; None before the first update.
         opening: the latest `started` or `watching`.
         terminal: once it has come.
     """
 
-    def __init__(self, id_: str, encoding: str, *, rev: int | None = None, value: Any = None) -> None:
+    def __init__(
+        self, id_: str, encoding: str, *, rev: int | None = None, value: Any = None, epoch: str | None = None
+    ) -> None:
         """Begin without a value, or where another watch of the same extraction left off."""
         self.id = id_
         self.encoding = encoding
@@ -64,7 +67,7 @@ class CheckedWatch:
         self.opening: dict[str, Any] | None = None
         self.terminal: dict[str, Any] | None = None
         self._value = copy.deepcopy(value)
-        self._epoch: str | None = None
+        self._epoch = epoch
 
     @property
     def extraction(self) -> str:
@@ -96,13 +99,14 @@ class CheckedWatch:
             self.opening, self._epoch = frame, self._epoch or frame["epoch"]
         elif kind == "reset":
             self.rev, self._epoch, self.values = None, frame["epoch"], {}
+            self.items, self.texts = [], {"text": "", "reasoning": ""}
         elif kind == "snapshot":
             self._take_snapshot(frame)
         elif kind == "patch":
             self._take_patch(frame)
         elif kind == "item":
             self._take_item(frame)
-        elif kind in self.texts:
+        elif kind in _TEXTS:
             self._take_text(frame)
         elif kind in TERMINALS:
             self._take_terminal(frame)
@@ -141,7 +145,7 @@ class CheckedWatch:
         assert frame["epoch"] == self._epoch
         if self.encoding != "text":
             assert frame["rev"] == self.rev
-            assert frame.get("digest") == (None if self.is_part else _digest(self._value))
+            assert frame.get("digest") == (None if self.is_part else digest(self._value))
         self.terminal = frame
 
     def _reach(self, rev: int, value: Any) -> None:
@@ -149,7 +153,7 @@ class CheckedWatch:
         self.values[rev] = copy.deepcopy(value)
 
 
-def _digest(value: Any) -> str:
+def digest(value: Any) -> str:
     """Return the SHA-256 of the canonical form, every number a double."""
     return hashlib.sha256(rfc8785.dumps(json.loads(json.dumps(value), parse_int=float))).hexdigest()
 

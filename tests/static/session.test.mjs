@@ -366,7 +366,7 @@ describe("a lost connection", () => {
 });
 
 describe("close codes", () => {
-  for (const code of [1000, 1003, 1007, 1009, 4400, 4401, 4403, 4406]) {
+  for (const code of [1000, 1002, 1003, 1007, 1009, 4400, 4401, 4403, 4406]) {
     test(`${code} stops`, async () => {
       const { server, clock, session } = welcomed();
       const watch = session.extract({ input: "text" });
