@@ -45,7 +45,7 @@ test-js: setup-dev .tools/.node ## JavaScript tests
 
 # FAULTS_SEED= replays a run; FAULTS_EXTRACTIONS=, FAULTS_PINGS=, FAULTS_SESSIONS= and the like are sizes (tests/faults).
 soak: setup-dev ## the long form of the fault tests, some minutes; FAULTS_SEED= replays one
-	@FAULTS_SOAK=1 $(PY) -m pytest tests/faults --timeout 600
+	@FAULTS_SOAK=1 $(PY) -m pytest tests/faults tests/test_drain.py --timeout 600
 
 coverage: setup-dev ## which lines of the package the fast tests do not reach
 	@$(PY) -m coverage run -m pytest -m "not browser and not e2e" && $(PY) -m coverage report

@@ -34,9 +34,7 @@ def script(request):
 gateway = Gateway(provider=ScriptedProvider(script))
 gateway.extractor(name="slow")(dict[str, list[int]])
 """
-EXTRACTIONS = int(os.environ.get("GATEWAY_TEST_DRAIN_EXTRACTIONS", "30"))
-WATCHES = int(os.environ.get("GATEWAY_TEST_DRAIN_WATCHES", "100"))
-"""The long form has 300 and 1,000."""
+EXTRACTIONS, WATCHES = (300, 1_000) if os.environ.get("FAULTS_SOAK") else (30, 100)
 
 SECONDS = 3 + (EXTRACTIONS + WATCHES) / 50
 """An extraction takes, so that all watchers are there before it ends."""
