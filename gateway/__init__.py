@@ -3,6 +3,7 @@
 Everything here is imported when it is first asked for: the core stands below the server and does not load it.
 """
 
+import logging
 from importlib import import_module
 
 __all__ = ["Check", "Gateway", "Partial", "Stream", "__version__", "stream", "stream_sync"]
@@ -16,6 +17,10 @@ _PLACES = {
     "stream": "gateway.app",
     "stream_sync": "gateway.app",
 }
+
+logging.getLogger("gateway").addHandler(
+    logging.NullHandler()
+)  # in process nothing is written but where it is asked for
 
 
 def __getattr__(name: str) -> object:

@@ -21,8 +21,8 @@ _log = logging.getLogger("gateway")
 _TYPE_AT = len('{"type":"')
 """Every frame begins with its type."""
 
-_FROM_BELOW = frozenset({1002, 1007, 1009, 1011, 1012})
-"""What the server underneath closes with; a client that closes uses 1000, 1001 or a code of its own."""
+_FROM_BELOW = frozenset({1002, 1007, 1009, 1012, CloseCode.RATE_ABUSE})
+"""What the server underneath closes with; a client that closes uses 1000, 1001, 1011 or a code of its own."""
 
 _LOST = 1006
 """Stands for a connection that ended without a word."""

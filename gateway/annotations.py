@@ -6,7 +6,7 @@ from typing import Any, Literal
 from pydantic import GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 
-from gateway.core.policies import KEYWORD
+from gateway.core.policies import KEYWORD, ON_INVALID
 
 __all__ = ["Stream"]
 
@@ -35,6 +35,11 @@ class Stream:
     state: bool = False
     redact: bool = False
     on_invalid: Literal["", "fail", "drop", "mark"] = ""
+
+    def __post_init__(self) -> None:
+        """Make sure that the policy is one."""
+        if self.on_invalid and self.on_invalid not in ON_INVALID:
+            raise ValueError(f"on_invalid: expected one of {', '.join(ON_INVALID)}; got {self.on_invalid!r:.100}")
 
     def __get_pydantic_json_schema__(self, core_schema: Any, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
         """Write the policy into the field's JSON Schema."""

@@ -1,6 +1,7 @@
 """The composition root: an application's extractors, a provider and settings become one ASGI application."""
 
 import asyncio
+import logging
 import mimetypes
 import secrets
 import time
@@ -54,6 +55,9 @@ T = TypeVar("T", bound=type[Any])
 M = TypeVar("M")
 H = TypeVar("H", bound=Hook)
 
+_log = logging.getLogger("gateway")
+
+_GUESSABLE_CHARS = 16
 _HEARTBEAT_S = 15.0
 _LAST_WORDS_S = 0.5  # for runs to come to their ending when the gateway is closed
 
@@ -94,6 +98,7 @@ class Gateway:
         authenticate: Authenticate | None = None,
     ) -> None:
         """Begin without extractors."""
+        _require_provider(provider)
         self.registry = Registry()
         self.hooks = Hooks()
         self._settings = Settings() if settings is None else settings
@@ -111,7 +116,7 @@ class Gateway:
 
     def extractor(
         self,
-        *,
+        *misplaced: object,
         name: str | None = None,
         instructions: str = DEFAULT_INSTRUCTIONS,
         model: str | None = None,
@@ -127,6 +132,7 @@ class Gateway:
         """Register a pydantic model as an extractor; the model itself stays as it is.
 
         Args:
+            misplaced: nothing; tells where the parentheses are missing.
             name: how clients ask for it; the model's name in lower case where it is not given.
             instructions: the system message.
             model: the provider's model; None for the server's default.
@@ -148,7 +154,10 @@ class Gateway:
 
         Raises:
             ValueError: an extractor of that name exists, there is no such mode, or a number is out of bounds.
+            TypeError: an option is of another kind, or the parentheses of `@gateway.extractor()` are missing.
         """
+        if misplaced:
+            raise TypeError("extractor: expected options by name; write @gateway.extractor(), with parentheses")
 
         def register(declared: T) -> T:
             lines = (declared.__doc__ or "").strip().splitlines()
@@ -157,7 +166,7 @@ class Gateway:
                 schema=Schema.from_model(declared),
                 instructions=instructions,
                 model=model,
-                mode=Mode(mode),
+                mode=_mode(mode),
                 description=(lines[0] if lines else "") if description is None else description,
                 example=example,
                 declared=declared,
@@ -218,6 +227,8 @@ class Gateway:
             SettingsError: the address is not loopback, and neither tokens nor `authenticate` say who may enter.
         """
         self.settings.check(has_authentication=self._authenticate is not None)
+        if any(len(token) < _GUESSABLE_CHARS for token in self.settings.tokens):
+            _log.warning("GATEWAY_TOKENS: a token of less than %d characters may be guessed", _GUESSABLE_CHARS)
 
     @property
     def provider(self) -> Provider:
@@ -294,6 +305,7 @@ class Gateway:
         Raises:
             GatewayError: with its `code`, as on the wire; besides, `incomplete` where the model was cut off.
         """
+        _require_asked(response_model, input)
         annotation = annotation_of(response_model)
         extractor = self.registry.made_from(annotation) or _inline(annotation, response_model)
         if instructions is not None:
@@ -478,6 +490,25 @@ class Gateway:
         if self.is_draining:
             return "draining"
         return "over_capacity" if len(self.heartbeat) >= self.limits.max_connections else None
+
+
+def _mode(mode: Mode | str) -> Mode:
+    if mode not in list(Mode):
+        raise ValueError(f"mode: expected one of {', '.join(Mode)}; got {mode!r:.100}")
+    return Mode(mode)
+
+
+def _require_provider(provider: object) -> None:
+    if provider is not None and not isinstance(provider, Provider):
+        by_name = "; GATEWAY_PROVIDER chooses one by its name" if isinstance(provider, str) else ""
+        raise TypeError(f"provider: expected one with name, stream and close, got {provider!r:.100}{by_name}")
+
+
+def _require_asked(response_model: object, text: object) -> None:
+    if isinstance(response_model, Mapping):
+        raise TypeError("response_model: expected a type that pydantic can validate, got a mapping (a JSON Schema?)")
+    if not isinstance(text, str | Sequence):
+        raise TypeError(f"input: expected a text, or chat messages, got {type(text).__name__}")
 
 
 def _milliseconds(interval: float) -> int:

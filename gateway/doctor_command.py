@@ -42,7 +42,7 @@ from gateway.printable import printable
 from gateway.providers.local import LocalProvider
 from gateway.providers.openai import OpenAIProvider
 from gateway.providers.recorded import RecordedProvider
-from gateway.settings import Settings, SettingsError, in_words, limits_from
+from gateway.settings import Settings, SettingsError, host_and_port, in_words, limits_from
 from gateway.terminal import coloured
 from gateway.version import __version__
 
@@ -232,6 +232,9 @@ def _chosen(gateway: Gateway, parsed: argparse.Namespace) -> tuple[Choice | None
         return None, [Finding(Verdict.FAIL, "provider", unusable(error, parsed))]
     lacks_model = isinstance(choice.provider, OpenAIProvider) and _lacks_model(gateway, choice.provider)
     answers = asyncio.run(_reached(choice.provider, lacks_model=lacks_model))
+    if isinstance(choice.provider, RecordedProvider) and gateway.settings.provider == "auto":
+        own = "for texts of your own set OPENAI_API_KEY, or install a model: gateway model install"
+        answers = Finding(Verdict.WARN, "answers", f"{answers.words}; {own}")
     is_open = lacks_model and answers.verdict is not Verdict.OK
     return choice, [Finding(Verdict.WARN if is_open else Verdict.OK, "provider", choice.line), answers]
 
@@ -249,20 +252,22 @@ def _served(gateway: Gateway) -> Iterator[Finding]:
         gateway.check()
     except SettingsError as error:
         yield Finding(Verdict.WARN, "serve", str(error))
-    yield _port(settings.host, settings.port)
+    yield _port("port", settings.host, settings.port)
+    if settings.metrics_address is not None:
+        yield _port("metrics port", *host_and_port(settings.metrics_address))
 
 
-def _port(host: str, port: int) -> Finding:
+def _port(what: str, host: str, port: int) -> Finding:
     if port == 0:
-        return Finding(Verdict.OK, "port", f"any free one, on {host}")
+        return Finding(Verdict.OK, what, f"any free one, on {host}")
     try:
         family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind) as tried:
             tried.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             tried.bind(address)
     except OSError as error:
-        return Finding(Verdict.WARN, "port", f"{host}, port {port}: {in_words(error)}")
-    return Finding(Verdict.OK, "port", f"{host}, port {port}: free")
+        return Finding(Verdict.WARN, what, f"{host}, port {port}: {in_words(error)}")
+    return Finding(Verdict.OK, what, f"{host}, port {port}: free")
 
 
 async def _reached(provider: Provider, *, lacks_model: bool) -> Finding:

@@ -111,6 +111,7 @@ class ProviderRequest:
         return (*self.messages, *self.follow_up)
 
 
+@runtime_checkable
 class Provider(Protocol):
     """A service that writes JSON text piece by piece."""
 

@@ -58,13 +58,17 @@ class Extractor:
     checks: tuple[Check, ...] = ()
 
     def __post_init__(self) -> None:
-        """Check the numbers, which an application gives."""
-        if not 0 <= self.retries <= MOST_RETRIES:
-            raise ValueError(f"retries: expected 0 to {MOST_RETRIES}, got {self.retries}")
-        if self.budget_tokens is not None and self.budget_tokens < 1:
-            raise ValueError(f"budget_tokens: expected at least 1, got {self.budget_tokens}")
-        if self.retain_ms is not None and self.retain_ms < 0:
-            raise ValueError(f"retain_ms: expected 0 or more, got {self.retain_ms}")
+        """Check what an application gives."""
+        _require_integer("retries", self.retries, 0, MOST_RETRIES)
+        if self.budget_tokens is not None:
+            _require_integer("budget_tokens", self.budget_tokens, 1)
+        if self.retain_ms is not None:
+            _require_integer("retain_ms", self.retain_ms, 0)
+        for check in self.checks:
+            if not isinstance(check, Check):
+                raise TypeError(f"checks: expected gateway.Check(name, function), got {check!r:.100}")
+        if self.redact is not None and not callable(self.redact):
+            raise TypeError(f"redact: expected a function of a pointer and a value, got {self.redact!r:.100}")
 
     def described(self) -> dict[str, JsonValue]:
         """Return the entry of `welcome.extractors`."""
@@ -74,6 +78,13 @@ class Extractor:
         if self.example:
             entry["example"] = {"input": self.example}
         return entry
+
+
+def _require_integer(name: str, number: object, least: int, most: int | None = None) -> None:
+    expected = f"at least {least}" if most is None else f"{least} to {most}"
+    is_one = isinstance(number, int) and not isinstance(number, bool) and least <= number
+    if not is_one or (most is not None and isinstance(number, int) and number > most):
+        raise ValueError(f"{name}: expected {expected}, got {number!r:.100}")
 
 
 class Registry:

@@ -155,12 +155,20 @@ class Run:
         finally:
             place.release()
             self._request = None  # the input is not kept for those who come later
-        self.extraction.end(ending, self._now_s())
+        self._end(ending)
         if ending.error is not None and not isinstance(ending.error, ShuttingDown):
             _log.warning("extraction %s failed: %s", self.id, _loggable(ending.error))
         for name, fault in {(result.check.name, result.fault) for result in ending.checks or () if result.fault}:
             _log.warning("extraction %s: the check %s raised %s", self.id, name, fault)
         audience.ended()
+
+    def _end(self, ending: Ending) -> None:
+        """Come to the ending; whatever goes wrong there, whoever watches is told of one."""
+        try:
+            self.extraction.end(ending, self._now_s())
+        except Exception as error:  # noqa: BLE001 - a fault of ours ends one extraction, never the server
+            self._complain("could not be ended", error)
+            self.extraction.break_off(Internal("the extraction could not be ended"), self._now_s())
 
     def _halt(self, reason: GatewayError | State) -> None:
         if self._stop is None and not self.extraction.state.is_ended:

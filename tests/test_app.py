@@ -14,6 +14,7 @@ from starlette.routing import Mount
 from starlette.types import ASGIApp
 
 import gateway as package
+from gateway import Check, Stream
 from gateway.app import Gateway
 from gateway.ports import Finish, Mode, ModelState
 from gateway.providers.scripted import Gate, ScriptedProvider
@@ -161,13 +162,37 @@ async def test_an_extractor_of_a_pydantic_model() -> None:
     assert (PROVIDER.requests[-1].model, PROVIDER.requests[-1].mode) == ("m", Mode.JSON)
 
 
+@pytest.mark.parametrize(
+    ("declare", "words"),
+    [
+        (lambda gateway: gateway.extractor(checks=[lambda _: True]), "checks: expected gateway.Check"),
+        (lambda gateway: gateway.extractor(retries="x"), "retries: expected 0 to 10, got 'x'"),
+        (lambda gateway: gateway.extractor(retries=True), "retries: expected 0 to 10, got True"),
+        (lambda gateway: gateway.extractor(budget_tokens="x"), "budget_tokens: expected at least 1, got 'x'"),
+        (lambda gateway: gateway.extractor(retain_ms=0.5), "retain_ms: expected at least 0, got 0.5"),
+        (lambda gateway: gateway.extractor(redact="x"), "redact: expected a function"),
+        (lambda gateway: gateway.extractor, "with parentheses"),
+        (lambda _: Stream(on_invalid="skip"), "on_invalid: expected one of fail, drop, mark; got 'skip'"),  # type: ignore[arg-type]
+        (lambda _: Check("is_it", 5), "Check: expected a name, a function"),  # type: ignore[arg-type]
+        (lambda _: Gateway(provider="openai"), "GATEWAY_PROVIDER chooses one by its name"),  # type: ignore[arg-type]
+        (lambda gateway: gateway.stream(BaseModel, 5) and None, "input: expected a text, or chat messages, got int"),
+        (lambda gateway: gateway.stream({"type": "object"}, "x") and None, "response_model: expected a type"),
+    ],
+)
+def test_what_an_application_gives_wrongly_is_said_at_once(declare: Any, words: str) -> None:
+    """When it is given, by its name, with what was expected."""
+    gateway = Gateway(provider=PROVIDER)
+    with pytest.raises((TypeError, ValueError), match=words):
+        (declare(gateway) or (lambda _: None))(BaseModel)
+
+
 def test_an_extractor_that_cannot_be() -> None:
     """A name is given once; a mode is one of those there are."""
     gateway = Gateway(provider=PROVIDER, settings=Settings())
     gateway.extractor(name="a")(BaseModel)
     with pytest.raises(ValueError, match="'a' is registered already"):
         gateway.extractor(name="a")(BaseModel)
-    with pytest.raises(ValueError, match="'yaml' is not a valid Mode"):
+    with pytest.raises(ValueError, match=r"mode: expected one of tools, .*; got 'yaml'"):
         gateway.extractor(name="b", mode="yaml")(BaseModel)
 
 

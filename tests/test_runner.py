@@ -278,6 +278,19 @@ async def test_a_model_that_never_stops_is_stopped_behind_its_answer(
     assert run.extraction.written_chars < 1_000
 
 
+async def test_an_ending_that_cannot_be_told_is_a_failure(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever watches hears of one, and the place is given back."""
+
+    def fail(*_: object) -> None:
+        raise AttributeError("of ours")
+
+    monkeypatch.setattr("gateway.core.extraction.check_reports", fail)
+    run = new_run()
+    audience = await executed(run, ScriptedProvider(WHOLE))
+    assert (run.extraction.state, audience.endings) == (State.FAILED, 1)
+    assert '"code":"internal"' in run.extraction.terminal_text
+
+
 async def test_cancelling_before_it_begins() -> None:
     """The provider is not asked."""
     run, provider = new_run(), ScriptedProvider(WHOLE)

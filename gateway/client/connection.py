@@ -177,7 +177,11 @@ class Connection:
             token = await self._asked_token()
             async with self._dialled() as socket:
                 self._socket = socket
-                return await self._converse(socket, token)
+                try:
+                    return await self._converse(socket, token)
+                except asyncio.CancelledError:
+                    await socket.close()  # a farewell, and not the fault that leaving by an exception would be
+                    raise
         except Unauthenticated as fault:
             self._reason = fault
             return CloseCode.UNAUTHENTICATED

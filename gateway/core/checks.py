@@ -35,6 +35,12 @@ class Check:
     predicate: Callable[[Any], bool]
     message: str = ""
 
+    def __post_init__(self) -> None:
+        """Make sure that it can be called, and told."""
+        given: tuple[object, ...] = (self.name, self.message, self.predicate)
+        if not (isinstance(given[0], str) and isinstance(given[1], str) and callable(given[2])):
+            raise TypeError("Check: expected a name, a function of the value, and a message")
+
 
 class Checked(NamedTuple):
     """What came of a check.

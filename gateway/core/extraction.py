@@ -421,6 +421,12 @@ class Extraction:
                 error = failure_report(self.error or Internal("the extraction ended without a reason"))
                 self._terminate(messages.Failed, ending, now_s, error=error)
 
+    def break_off(self, error: GatewayError, now_s: float) -> None:
+        """Fail, however far `end` has come; only a terminal is left to be made."""
+        self.state, self.error = State.FAILED, error
+        ending = Ending(State.FAILED, digest(self.document.value))
+        self._terminate(messages.Failed, ending, now_s, error=failure_report(error))
+
     def shown(self, error: GatewayError) -> GatewayError:
         """Return an error as it may be told: that of an answer quotes the answer, which may not be shown."""
         return self._told(error) if isinstance(error, InvalidOutput) else error

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from gateway.core.candidates import Candidate
 from gateway.core.values import JsonValue
 
-__all__ = ["KEYWORD", "POLICY_FIELDS", "Policy", "policy_of", "wishes_in"]
+__all__ = ["KEYWORD", "ON_INVALID", "POLICY_FIELDS", "Policy", "policy_of", "wishes_in"]
 
 KEYWORD = "x-stream"
 """Where a JSON Schema declares a policy."""

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 import socket
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, assert_type
@@ -341,6 +342,18 @@ async def test_a_channel_is_followed_over_a_lost_line(gateway: Served, fake: Fak
         await session.extract(**asked()).result()
         assert [frame["type"] for frame in relay.said].count("follow") == 2
         assert "unfollow" in [frame["type"] for frame in relay.said]
+
+
+async def test_leaving_is_no_fault(gateway: Served, fake: FakeOpenAI) -> None:
+    """The server is told that the client is done."""
+    fake.route(lambda _: Reply(PIECES))
+    before = Counter(gateway.gateway.figures.closed)
+    async with session_with(gateway) as session:
+        await session.extract(**asked()).result()
+    async with asyncio.timeout(2):
+        while len(gateway.gateway.heartbeat):  # noqa: ASYNC110 - it has no event for it
+            await asyncio.sleep(0.01)
+    assert gateway.gateway.figures.closed - before == {("1000", "client"): 1}
 
 
 async def test_many_requests_are_sent_as_fast_as_the_server_takes_them(serve: Serve, fake: FakeOpenAI) -> None:
