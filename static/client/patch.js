@@ -22,7 +22,6 @@ export class PatchError extends Error {
   }
 }
 
-const INDEX = /^(?:0|[1-9][0-9]*)$/;
 const BAD_ESCAPE = /~(?![01])/;
 
 /**
@@ -50,75 +49,41 @@ export function parsePointer(pointer) {
  * @returns {Json}
  */
 export function apply(value, operations) {
-  const draft = new Draft(value);
-  for (const operation of operations) draft.apply(operation);
-  return draft.root;
-}
-
-/** One patch at work: a root, and the containers in it that are copies of our own. */
-class Draft {
-  /** @type {Set<Container>} */
-  #copies = new Set();
-
-  /** @param {Json} root */
-  constructor(root) {
-    this.root = root;
-  }
-
-  /** @param {Operation} operation */
-  apply(operation) {
+  // What holds the value makes the whole of it a member like any other.
+  const holder = { "": value };
+  /** Containers that are our own to change. @type {Set<Json>} */
+  const copies = new Set([holder]);
+  for (const operation of operations) {
     const tokens = parsePointer(operation.path);
-    const last = tokens.pop();
-    if (last === undefined) this.root = changedRoot(this.root, operation);
-    else change(this.#parent(tokens, operation.path), last, operation);
-  }
-
-  /**
-   * The container at `tokens`, writable.
-   *
-   * @param {string[]} tokens
-   * @param {string} path
-   */
-  #parent(tokens, path) {
-    let node = this.#writable(this.root, path);
-    this.root = node;
+    /** @type {Container} */
+    let node = holder;
+    let key = "";
     for (const token of tokens) {
-      const child = this.#writable(member(node, token, path), path);
-      put(node, token, child);
-      node = child;
+      node = inside(node, key, operation.path, copies);
+      key = token;
     }
-    return node;
+    change(node, key, operation);
   }
-
-  /**
-   * @param {Json} node
-   * @param {string} path
-   * @returns {Container}
-   */
-  #writable(node, path) {
-    if (node === null || typeof node !== "object") throw new PatchError(`nothing can be inside: ${path}`);
-    if (this.#copies.has(node)) return node;
-    const copy = Array.isArray(node) ? node.slice() : { ...node };
-    this.#copies.add(copy);
-    return copy;
-  }
+  return member(holder, "", "");
 }
 
 /**
- * @param {Json} root
- * @param {Operation} operation
- * @returns {Json}
+ * The container at a member, writable.
+ *
+ * @param {Container} node
+ * @param {string} key
+ * @param {string} path
+ * @param {Set<Json>} copies
+ * @returns {Container}
  */
-function changedRoot(root, operation) {
-  switch (operation.op) {
-    case "add":
-    case "replace":
-      return operation.value;
-    case "append":
-      return grown(root, operation);
-    default:
-      throw new PatchError(`not for a whole value: ${operation.op}`);
-  }
+function inside(node, key, path, copies) {
+  const child = member(node, key, path);
+  if (child === null || typeof child !== "object") throw new PatchError(`nothing can be inside: ${path}`);
+  if (copies.has(child)) return child;
+  const copy = Array.isArray(child) ? child.slice() : { ...child };
+  copies.add(copy);
+  put(node, key, copy);
+  return copy;
 }
 
 /**
@@ -127,21 +92,21 @@ function changedRoot(root, operation) {
  * @param {Operation} operation
  */
 function change(node, key, operation) {
-  switch (operation.op) {
+  const { op, path } = operation;
+  if (op === "add" && Array.isArray(node)) return insert(node, key, operation);
+  const before = op === "add" ? null : member(node, key, path);
+  switch (op) {
     case "add":
-      return Array.isArray(node) ? insert(node, key, operation) : put(node, key, operation.value);
     case "replace":
-      member(node, key, operation.path);
       return put(node, key, operation.value);
     case "append":
-      return put(node, key, grown(member(node, key, operation.path), operation));
+      return put(node, key, grown(before, operation));
     case "remove":
-      member(node, key, operation.path);
       if (Array.isArray(node)) node.splice(Number(key), 1);
       else delete node[key];
       return undefined;
     default:
-      throw new PatchError(`unknown operation: ${String(/** @type {any} */ (operation).op)}`);
+      throw new PatchError(`unknown operation: ${String(op)}`);
   }
 }
 
@@ -159,13 +124,9 @@ function grown(text, operation) {
  * @param {string} key
  * @param {Extract<Operation, {op: "add" | "replace"}>} operation
  */
-function insert(list, key, operation) {
-  const index = key === "-" ? list.length : Number(key);
-  if ((key !== "-" && !INDEX.test(key)) || index > list.length) {
-    throw new PatchError(`no such index: ${operation.path}`);
-  }
-  if (index === list.length) list.push(operation.value);
-  else list.splice(index, 0, operation.value);
+function insert(list, key, { path, value }) {
+  if (key !== "-" && key !== String(list.length)) member(list, key, path);
+  list.splice(key === "-" ? list.length : Number(key), 0, value);
 }
 
 /**
@@ -177,9 +138,7 @@ function insert(list, key, operation) {
  * @returns {Json}
  */
 function member(node, key, path) {
-  const isThere = Array.isArray(node)
-    ? INDEX.test(key) && Number(key) < node.length
-    : Object.hasOwn(node, key);
+  const isThere = Object.hasOwn(node, key) && !(key === "length" && Array.isArray(node));
   const found = isThere ? /** @type {{[key: string]: Json}} */ (node)[key] : undefined;
   if (found !== undefined) return found;
   throw new PatchError(`nothing at: ${path}`);
