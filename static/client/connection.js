@@ -6,7 +6,7 @@
 import { GatewayError } from "./errors.js";
 import { CLIENT, SILENCE_MS, SUBPROTOCOL } from "./protocol.js";
 import { backoff, reaction } from "./reconnect.js";
-import { utf8Bytes } from "./text.js";
+import { utf8 } from "./text.js";
 
 /** After this long without a break the next one counts as the first (PROTOCOL.md §8). */
 const SETTLED_MS = 30_000;
@@ -137,7 +137,7 @@ export class Connection {
     else if (message.type === "goaway") this.#retry_after_ms = message.retry_after_ms;
     else {
       if (message.type === "error" && !message.id) this.#retry_after_ms = message.retry_after_ms ?? this.#retry_after_ms;
-      this.#events.onMessage(message, utf8Bytes(/** @type {string} */ (text)));
+      this.#events.onMessage(message, utf8(/** @type {string} */ (text)).length);
     }
   }
 

@@ -1,5 +1,7 @@
 /** The digest of an ending: SHA-256 in lower-case hex over the RFC 8785 canonical form (PROTOCOL.md §4). */
 
+import { hex, utf8 } from "./text.js";
+
 /** @typedef {import("./protocol.js").Json} Json */
 
 /**
@@ -24,8 +26,6 @@ export function canonicalize(value) {
  * @returns {Promise<string | null>}
  */
 export async function digest(value) {
-  const subtle = globalThis.crypto?.subtle;
-  if (!subtle) return null;
-  const hash = await subtle.digest("SHA-256", new TextEncoder().encode(canonicalize(value)));
-  return Array.from(new Uint8Array(hash), (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const hash = await globalThis.crypto?.subtle?.digest("SHA-256", utf8(canonicalize(value)));
+  return hash ? hex(new Uint8Array(hash)) : null;
 }
