@@ -6,6 +6,7 @@
 import { GatewayError } from "./errors.js";
 import { CLIENT, SILENCE_MS, SUBPROTOCOL } from "./protocol.js";
 import { backoff, reaction } from "./reconnect.js";
+import { Store } from "./store.js";
 import { utf8 } from "./text.js";
 
 /** After this long without a break the next one counts as the first (PROTOCOL.md §8). */
@@ -37,7 +38,6 @@ const SETTLED_MS = 30_000;
  * @property {GatewayError | null} error why it is closed for good
  *
  * @typedef {object} ConnectionEvents
- * @property {() => void} onState
  * @property {(message: ServerMessage, bytes: number) => void} onMessage
  * @property {() => void} onSlow the server found us too slow
  */
@@ -48,9 +48,11 @@ const REAL_TIMERS = {
   clear: (handle) => clearTimeout(handle),
 };
 
+/** @type {ConnectionState} */
+const INITIAL = { status: "connecting", welcome: null, delay_ms: 0, code: null, error: null };
+
 export class Connection {
-  /** @type {ConnectionState} */
-  state = { status: "connecting", welcome: null, delay_ms: 0, code: null, error: null };
+  store = new Store(INITIAL);
   #url;
   #options;
   #events;
@@ -69,8 +71,12 @@ export class Connection {
    */
   constructor(url, options, events) {
     this.#url = url;
-    this.#options = { timers: REAL_TIMERS, random: Math.random, WebSocket: globalThis.WebSocket, ...options };
+    this.#options = { client: CLIENT, timers: REAL_TIMERS, random: Math.random, WebSocket: globalThis.WebSocket, ...options };
     this.#events = events;
+  }
+
+  get state() {
+    return this.store.state;
   }
 
   /** Start, or try again now instead of after the wait. */
@@ -91,15 +97,13 @@ export class Connection {
   /** @param {import("./protocol.js").ClientMessage} message */
   send(message) {
     if (this.state.status !== "open") return false;
-    this.#socket?.send(JSON.stringify(message));
+    this.#write(message);
     return true;
   }
 
   /** Drop the socket as a bad line would; the way back is the usual one. */
   interrupt() {
-    if (!this.#socket) return;
-    this.#hangUp();
-    this.#lost(1006);
+    if (this.#socket) this.#drop(1006);
   }
 
   /** The end, from this side. */
@@ -111,33 +115,25 @@ export class Connection {
   /** @param {string | undefined} token */
   #dial(token) {
     if (this.#socket || this.state.status !== "connecting") return;
-    const { WebSocket } = this.#options;
+    const { WebSocket, client } = this.#options;
     const socket = new WebSocket(this.#url, [SUBPROTOCOL]);
     this.#socket = socket;
-    socket.onopen = () => {
-      socket.send(JSON.stringify({ type: "hello", token, client: this.#options.client ?? CLIENT }));
-    };
-    socket.onmessage = (event) => {
-      this.#receive(event.data);
-    };
-    socket.onclose = (event) => {
-      this.#hangUp();
-      this.#lost(event.code);
-    };
+    socket.onopen = () => this.#write({ type: "hello", token, client });
+    socket.onmessage = (event) => this.#receive(event.data);
+    socket.onclose = (event) => this.#drop(event.code);
     this.#listen();
   }
 
-  /** @param {unknown} text */
+  /** @param {any} text */
   #receive(text) {
     this.#listen();
-    const message = typeof text === "string" ? parse(text) : null;
-    if (message === null) return;
+    const message = parse(text);
     if (message.type === "welcome") this.#welcomed(message);
     else if (message.type === "provider") this.#provided(message);
-    else if (message.type === "goaway") this.#retry_after_ms = message.retry_after_ms;
     else {
-      if (message.type === "error" && !message.id) this.#retry_after_ms = message.retry_after_ms ?? this.#retry_after_ms;
-      this.#events.onMessage(message, utf8(/** @type {string} */ (text)).length);
+      // A goaway, or an error about the connection itself.
+      if (!message.id) this.#retry_after_ms = message.retry_after_ms ?? this.#retry_after_ms;
+      this.#events.onMessage(message, utf8(text).length);
     }
   }
 
@@ -160,6 +156,17 @@ export class Connection {
   /** Begin the silence limit anew. */
   #listen() {
     this.#after("silence", SILENCE_MS, () => this.interrupt());
+  }
+
+  /** @param {import("./protocol.js").ClientMessage} message */
+  #write(message) {
+    this.#socket?.send(JSON.stringify(message));
+  }
+
+  /** @param {number} code */
+  #drop(code) {
+    this.#hangUp();
+    this.#lost(code);
   }
 
   /** @param {number} code */
@@ -218,20 +225,15 @@ export class Connection {
 
   /** @param {Partial<ConnectionState>} change */
   #become(change) {
-    this.state = Object.freeze({ ...this.state, ...change });
-    this.#events.onState();
+    this.store.tell(Object.freeze({ ...this.state, ...change }));
   }
 }
 
-/**
- * @param {string} text
- * @returns {ServerMessage | null}
- */
+/** What is no message is one of no type, which everybody ignores. @param {string} text */
 function parse(text) {
   try {
-    const message = JSON.parse(text);
-    return typeof message === "object" && message !== null ? message : null;
+    return Object(JSON.parse(text));
   } catch {
-    return null;
+    return {};
   }
 }

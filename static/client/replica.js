@@ -9,8 +9,8 @@
  * 5. Of text, reasoning and items, which may be repeated, what we have already changes nothing.
  */
 
-import { GatewayError, endingError } from "./errors.js";
-import { PatchError, apply } from "./patch.js";
+import { endingError } from "./errors.js";
+import { apply } from "./patch.js";
 
 /**
  * @typedef {import("./protocol.js").Json} Json
@@ -26,7 +26,7 @@ import { PatchError, apply } from "./patch.js";
  * @property {Json} snapshot of `items`, the value it ends with
  * @property {string} reasoning what the model has thought aloud so far, where it was asked for
  * @property {boolean} final the value is the validated one
- * @property {GatewayError | null} error
+ * @property {import("./errors.js").GatewayError | null} error
  * @property {Terminal | null} ending
  * @property {import("./protocol.js").Reset | null} reset the newest one
  *
@@ -50,7 +50,8 @@ const BLANK = Object.freeze({
 export class Replica {
   /** @type {ReplicaState} */
   state = BLANK;
-  #stopped = false;
+  /** Nothing is applied until the server answers. */
+  isStopped = false;
   /** Where what we have of each ends, in UTF-16 code units, as `at` counts. */
   #ends = { text: 0, reasoning: 0 };
 
@@ -67,13 +68,9 @@ export class Replica {
     return epoch === null || rev === null ? "start" : { epoch, rev };
   }
 
-  get ended() {
-    return this.state.ending !== null || this.state.error !== null;
-  }
-
-  /** Apply nothing until the server answers. */
-  stop() {
-    this.#stopped = true;
+  /** The value of the extraction: of `items` what comes behind them. */
+  get whole() {
+    return Array.isArray(this.blank) ? this.state.snapshot : this.state.value;
   }
 
   /**
@@ -83,9 +80,9 @@ export class Replica {
    * @returns {Verdict}
    */
   receive(frame) {
-    if (this.ended) return "ignored";
+    if (this.state.ending) return "ignored";
     if (frame.type === "started" || frame.type === "watching") return this.#answered(frame);
-    if (this.#stopped) return "ignored";
+    if (this.isStopped) return "ignored";
     switch (frame.type) {
       case "snapshot":
         return this.#snapshot(frame);
@@ -108,14 +105,9 @@ export class Replica {
     }
   }
 
-  /** End this watch from our side. @param {GatewayError} error */
-  fail(error) {
-    if (!this.ended) this.#become({ status: error.code === "cancelled" ? "cancelled" : "failed", error });
-  }
-
   /** @param {import("./protocol.js").Started | import("./protocol.js").Watching} frame */
   #answered(frame) {
-    this.#stopped = false;
+    this.isStopped = false;
     const { state: status, epoch } = frame;
     if (epoch === this.state.epoch) return this.#become({ status });
     const begun = this.blank === null ? {} : { epoch, rev: null };
@@ -172,8 +164,7 @@ export class Replica {
     if (frame.from !== rev) return this.#gap();
     try {
       return this.#update(epoch, frame, apply(value, frame.ops));
-    } catch (error) {
-      if (!(error instanceof PatchError)) throw error;
+    } catch {
       this.#become({ rev: null });
       return this.#gap();
     }
@@ -182,9 +173,8 @@ export class Replica {
   /** @param {Terminal} frame @returns {Verdict} */
   #terminal(frame) {
     const { epoch, rev, value } = this.state;
-    const isText = this.blank === "";
-    if ((isText || rev !== null) && frame.epoch !== epoch) return this.#gap();
-    if (!isText && frame.rev !== rev && (rev !== null || frame.type === "completed")) return this.#gap();
+    const isOurs = frame.epoch === epoch && (frame.rev === rev || this.blank === "");
+    if (!isOurs && (rev !== null || frame.type === "completed")) return this.#gap();
     const error = frame.type === "completed" ? null : endingError(frame, value);
     this.#become({ status: frame.type, ending: frame, error });
     return "ended";
@@ -197,13 +187,13 @@ export class Replica {
    */
   #update(epoch, frame, value) {
     const { rev, final = false } = frame;
-    this.#become({ epoch, rev, final, [this.blank === null ? "value" : "snapshot"]: value });
-    return rev > 0 ? this.#grown({}) : "applied";
+    const change = { epoch, rev, final, [this.blank === null ? "value" : "snapshot"]: value };
+    return rev > 0 ? this.#grown(change) : this.#become(change);
   }
 
   /** @returns {Verdict} */
   #gap() {
-    this.#stopped = true;
+    this.isStopped = true;
     return "rewatch";
   }
 

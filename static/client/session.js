@@ -7,7 +7,6 @@ import { Watch } from "./watch.js";
 
 /**
  * @typedef {import("./connection.js").ConnectionState} ConnectionState
- * @typedef {import("./protocol.js").ServerMessage} ServerMessage
  * @typedef {import("./watch.js").ExtractOptions} ExtractOptions
  * @typedef {import("./watch.js").WatchingOptions} WatchingOptions
  */
@@ -20,8 +19,6 @@ export class Session {
   #watches = new Map();
   #names = 0;
   #isOpen = false;
-  /** @type {Set<(state: ConnectionState) => void>} */
-  #listeners = new Set();
   #line = {
     /** @param {import("./protocol.js").ClientMessage} message */
     send: (message) => this.#connection.send(message),
@@ -35,28 +32,16 @@ export class Session {
    */
   constructor(url, options) {
     this.#connection = new Connection(url, options, {
-      onState: () => this.#changed(),
       onMessage: (message, bytes) => this.#route(message, bytes),
-      onSlow: () => {
-        for (const watch of this.#watches.values()) watch.slowDown();
-      },
+      onSlow: () => this.#watches.forEach((watch) => watch.slowDown()),
     });
+    /** The connection's newest state; the same object until something changes. */
+    this.getSnapshot = this.#connection.store.getSnapshot;
+    /** Hear of every change of the connection; what it returns stops that. */
+    this.subscribe = this.#connection.store.subscribe;
+    this.subscribe((state) => this.#changed(state));
     this.#connection.open();
   }
-
-  /** The connection's newest state; the same object until something changes. */
-  getSnapshot = () => this.#connection.state;
-
-  /**
-   * Hear of every change of the connection.
-   *
-   * @param {(state: ConnectionState) => void} listener
-   * @returns {() => void} stops it
-   */
-  subscribe = (listener) => {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  };
 
   /**
    * Start an extraction and watch it.
@@ -94,36 +79,35 @@ export class Session {
   /** @param {ExtractOptions | WatchingOptions} request */
   #open(request) {
     const watch = new Watch(`w${++this.#names}`, request, this.#line);
-    const { status, error } = this.#connection.state;
-    if (status === "closed" && error) watch.fail(error);
-    else {
-      this.#watches.set(watch.id, watch);
-      if (status === "open") watch.ask();
-    }
+    const { status, error } = this.getSnapshot();
+    this.#watches.set(watch.id, watch);
+    if (error) watch.fail(error);
+    else if (status === "open") watch.ask();
     return watch;
   }
 
-  #changed() {
-    const state = this.#connection.state;
-    const opens = state.status === "open" && !this.#isOpen;
-    this.#isOpen = state.status === "open";
-    if (opens) for (const watch of [...this.#watches.values()]) watch.ask();
-    if (state.error) for (const watch of [...this.#watches.values()]) watch.fail(state.error);
-    for (const listener of [...this.#listeners]) listener(state);
+  /** @param {ConnectionState} state */
+  #changed({ status, error }) {
+    const opens = status === "open" && !this.#isOpen;
+    this.#isOpen = status === "open";
+    for (const watch of [...this.#watches.values()]) {
+      if (error) watch.fail(error);
+      else if (opens) watch.ask();
+    }
   }
 
   /**
-   * @param {ServerMessage} message
+   * @param {import("./protocol.js").ServerMessage} message
    * @param {number} bytes
    */
   #route(message, bytes) {
-    const watch = "id" in message && message.id !== undefined ? this.#watches.get(message.id) : undefined;
+    const watch = this.#watches.get(/** @type {{id?: string}} */ (message).id ?? "");
     if (message.type === "error") {
       const { code, message: words, ...details } = message;
       const error = new GatewayError(code, words, details);
       if (watch) watch.refuse(error);
       else this.error = error;
-    } else if (watch) watch.receive(/** @type {import("./protocol.js").WatchFrame} */ (message), bytes);
+    } else watch?.receive(/** @type {import("./protocol.js").WatchFrame} */ (message), bytes);
   }
 }
 

@@ -5,9 +5,11 @@
 
 import { GatewayError } from "./errors.js";
 import { Replica } from "./replica.js";
+import { Store } from "./store.js";
 
 /** So many times in a row a server may answer a gap with another one. */
 const MAX_REWATCHES = 5;
+const USUAL_MS = 40;
 const SLOWEST_MS = 1000;
 
 /**
@@ -31,21 +33,14 @@ export class Watch {
   frames = 0;
   #line;
   #replica;
+  #store;
   /** @type {ExtractOptions} */
   #request;
-  #options;
   #asked = false;
-  #answered = false;
   #rewatches = 0;
   #isCancelling = false;
-  /** @type {Set<(state: ReplicaState) => void>} */
-  #listeners = new Set();
   /** @type {Set<(frame: WatchFrame, bytes: number) => void>} */
   #observers = new Set();
-  /** @type {(value: Json) => void} */
-  #resolve = () => {};
-  /** @type {(error: GatewayError) => void} */
-  #reject = () => {};
 
   /**
    * @param {string} id
@@ -55,32 +50,23 @@ export class Watch {
   constructor(id, request, line) {
     this.id = id;
     this.#line = line;
-    const { encoding, interval_ms, progress, reasoning, skeleton, paths } = request;
-    this.#options = { encoding, interval_ms, progress, reasoning, skeleton, paths };
-    this.#replica = new Replica(encoding);
-    this.extraction = "extraction" in request ? request.extraction : null;
     this.#request = { ...request };
+    this.extraction = "extraction" in request ? request.extraction : null;
+    this.#replica = new Replica(request.encoding);
+    this.#store = new Store(this.#replica.state);
+    /** The newest state; the same object until something changes. */
+    this.getSnapshot = this.#store.getSnapshot;
+    /** Hear of every change of state; what it returns stops that. */
+    this.subscribe = this.#store.subscribe;
     /** The validated value, of `text` the whole text; rejects with a {@link GatewayError} on any other ending. @type {Promise<Json>} */
     this.result = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
+      this.subscribe(({ error, ending }) => {
+        if (error) reject(error);
+        else if (ending) resolve(this.#replica.whole);
+      });
     });
     this.result.catch(() => {});
   }
-
-  /** The newest state; the same object until something changes. */
-  getSnapshot = () => this.#replica.state;
-
-  /**
-   * Hear of every change of state.
-   *
-   * @param {(state: ReplicaState) => void} listener
-   * @returns {() => void} stops it
-   */
-  subscribe = (listener) => {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  };
 
   /**
    * See every frame of this watch as it came.
@@ -98,42 +84,43 @@ export class Watch {
     let value = this.#replica.blank;
     let rev = null;
     for (;;) {
-      const state = this.#replica.state;
+      const state = this.getSnapshot();
       if (state.value !== value || (state.rev !== null && state.rev !== rev)) {
         ({ value, rev } = state);
         yield value;
       } else if (state.error?.code === "closed") return;
       else if (state.error) throw state.error;
       else if (state.ending) return;
-      else await this.#changed();
+      else await this.#store.changed();
     }
   }
 
   /** End the extraction, for everybody who watches it. */
   cancel() {
-    if (this.#replica.ended) return;
+    if (this.#isOver) return;
     if (!this.#asked) return this.fail(new GatewayError("cancelled", "Cancelled before it was started."));
     this.#isCancelling = true;
-    if (this.#answered) this.#line.send({ type: "cancel", id: this.id });
+    if (!this.#replica.isStopped) this.#line.send({ type: "cancel", id: this.id });
   }
 
   /** Stop looking; the extraction goes on. */
   close() {
-    if (this.#replica.ended) return;
+    if (this.#isOver) return;
     if (this.#asked) this.#line.send({ type: "unwatch", id: this.id });
-    this.fail(
-      new GatewayError("closed", "Nobody looks at this any more.", { value: this.#replica.state.value }),
-    );
+    const { value } = this.getSnapshot();
+    this.fail(new GatewayError("closed", "Nobody looks at this any more.", { value }));
   }
 
   /** Ask the server: at first, after a gap, on a new connection. */
   ask() {
-    this.#answered = false;
-    this.#replica.stop();
+    if (this.#isOver) return;
+    this.#replica.isStopped = true;
     const { id, extraction } = this;
+    const { encoding, interval_ms, progress, reasoning, skeleton, paths } = this.#request;
+    const options = { encoding, interval_ms, progress, reasoning, skeleton, paths };
     /** @type {ClientMessage} */
     const message = extraction
-      ? { type: "watch", id, extraction, from: this.#replica.position, ...this.#options }
+      ? { type: "watch", id, extraction, from: this.#replica.position, ...options }
       : { type: "extract", id, ...this.#request };
     this.#asked = this.#line.send(message) || this.#asked;
   }
@@ -145,13 +132,12 @@ export class Watch {
   receive(frame, bytes) {
     this.bytes += bytes;
     this.frames += 1;
-    if (frame.type === "started" || frame.type === "watching") this.#accept(frame.extraction);
-    const before = this.#replica.state;
     const verdict = this.#replica.receive(frame);
+    if (frame.type === "started" || frame.type === "watching") this.#accept(frame.extraction);
     for (const observer of this.#observers) observer(frame, bytes);
     if (verdict === "rewatch") this.#rewatch();
     else if (verdict === "applied" && frame.type !== "watching") this.#rewatches = 0;
-    if (this.#replica.state !== before) this.#tell();
+    this.#tell(this.#replica.state);
   }
 
   /**
@@ -160,26 +146,29 @@ export class Watch {
    * @param {GatewayError} error
    */
   refuse(error) {
-    if (!this.#answered) this.fail(error);
+    if (this.#replica.isStopped) this.fail(error);
   }
 
-  /** @param {GatewayError} error */
+  /** End this watch from our side. @param {GatewayError} error */
   fail(error) {
-    if (this.#replica.ended) return;
-    this.#replica.fail(error);
-    this.#tell();
+    const status = error.code === "cancelled" ? "cancelled" : "failed";
+    this.#tell(Object.freeze({ ...this.getSnapshot(), status, error }));
   }
 
   /** Be satisfied with half as many updates. */
   slowDown() {
-    const interval_ms = Math.min(SLOWEST_MS, 2 * Math.max(40, this.#options.interval_ms ?? 40));
-    this.#options.interval_ms = this.#request.interval_ms = interval_ms;
+    const { interval_ms = USUAL_MS } = this.#request;
+    this.#request.interval_ms = Math.min(SLOWEST_MS, 2 * Math.max(USUAL_MS, interval_ms));
+  }
+
+  get #isOver() {
+    const { ending, error } = this.getSnapshot();
+    return ending !== null || error !== null;
   }
 
   /** @param {string} extraction */
   #accept(extraction) {
     this.extraction = extraction;
-    this.#answered = true;
     if (this.#isCancelling) this.#line.send({ type: "cancel", id: this.id });
   }
 
@@ -189,25 +178,10 @@ export class Watch {
     else this.fail(new GatewayError("internal", "The server's updates do not fit together."));
   }
 
-  #tell() {
-    const { state, ended } = this.#replica;
-    if (ended) this.#settle(state);
-    for (const listener of [...this.#listeners]) listener(state);
-  }
-
   /** @param {ReplicaState} state */
-  #settle(state) {
-    this.#line.forget(this);
-    if (state.error) this.#reject(state.error);
-    else this.#resolve(this.#options.encoding === "items" ? state.snapshot : state.value);
-  }
-
-  #changed() {
-    return new Promise((resolve) => {
-      const stop = this.subscribe((state) => {
-        stop();
-        resolve(state);
-      });
-    });
+  #tell(state) {
+    if (this.#isOver || state === this.getSnapshot()) return;
+    if (state.ending || state.error) this.#line.forget(this);
+    this.#store.tell(state);
   }
 }
