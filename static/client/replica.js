@@ -28,6 +28,8 @@ import { apply } from "./patch.js";
  * @property {boolean} final the value is the validated one
  * @property {import("./errors.js").GatewayError | null} error
  * @property {Terminal | null} ending
+ * @property {boolean} checked the value has the digest that its ending names; false at the end too where none is to be
+ *   had (a page from plain http), of `text` and with `paths`
  * @property {import("./protocol.js").Reset | null} reset the newest one
  *
  * @typedef {"applied" | "ignored" | "ended" | "rewatch"} Verdict
@@ -44,6 +46,7 @@ const BLANK = Object.freeze({
   final: false,
   error: null,
   ending: null,
+  checked: false,
   reset: null,
 });
 
@@ -55,11 +58,14 @@ export class Replica {
   /** Where what we have of each ends, in UTF-16 code units, as `at` counts. */
   #ends = { text: 0, reasoning: 0 };
 
-  /** @param {import("./protocol.js").Encoding} [encoding] of the watch */
-  constructor(encoding) {
+  /**
+   * @param {import("./protocol.js").Encoding} [encoding] of the watch
+   * @param {Json} [value] to show until the first one comes
+   */
+  constructor(encoding, value = null) {
     /** The value before anything has come; null: that of a revision. @type {Json} */
     this.blank = encoding === "text" ? "" : encoding === "items" ? [] : null;
-    this.#become({ value: this.blank });
+    this.#become({ value: this.blank ?? value });
   }
 
   /** Where a new `watch` goes on. @returns {Position | "start"} */

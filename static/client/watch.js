@@ -3,6 +3,7 @@
  * ask, take frames, ask again after a gap or a new connection (PROTOCOL.md §3–§5).
  */
 
+import { digest } from "./digest.js";
 import { GatewayError } from "./errors.js";
 import { Replica } from "./replica.js";
 import { Store } from "./store.js";
@@ -39,6 +40,8 @@ export class Watch {
   #asked = false;
   #rewatches = 0;
   #isCancelling = false;
+  /** What a digest that differs means; null: to ask once more. @type {GatewayError | null} */
+  #doubt = null;
   /** @type {Set<(frame: WatchFrame, bytes: number) => void>} */
   #observers = new Set();
 
@@ -113,7 +116,7 @@ export class Watch {
 
   /** Ask the server: at first, after a gap, on a new connection. */
   ask() {
-    if (this.#isOver) return;
+    if (this.#isOver || this.#replica.state.ending) return;
     this.#replica.isStopped = true;
     const { id, extraction } = this;
     const { encoding, interval_ms, progress, reasoning, skeleton, paths } = this.#request;
@@ -137,7 +140,9 @@ export class Watch {
     for (const observer of this.#observers) observer(frame, bytes);
     if (verdict === "rewatch") this.#rewatch();
     else if (verdict === "applied" && frame.type !== "watching") this.#rewatches = 0;
-    this.#tell(this.#replica.state);
+    const claim = verdict === "ended" && frame.type === "completed" && this.#replica.blank !== "" && frame.digest;
+    if (claim) void this.#check(claim);
+    else this.#tell(this.#replica.state);
   }
 
   /**
@@ -151,8 +156,12 @@ export class Watch {
 
   /** End this watch from our side. @param {GatewayError} error */
   fail(error) {
-    const status = error.code === "cancelled" ? "cancelled" : "failed";
-    this.#tell(Object.freeze({ ...this.getSnapshot(), status, error }));
+    const { code } = error;
+    if (this.#replica.state.ending && code !== "closed") this.#doubt = error;
+    else {
+      const status = code === "cancelled" ? code : "failed";
+      this.#tell(Object.freeze({ ...this.getSnapshot(), status, error }));
+    }
   }
 
   /** Be satisfied with half as many updates. */
@@ -176,6 +185,23 @@ export class Watch {
     this.#rewatches += 1;
     if (this.#rewatches <= MAX_REWATCHES) this.ask();
     else this.fail(new GatewayError("internal", "The server's updates do not fit together."));
+  }
+
+  /**
+   * Let the ending count once the value has its digest. Meanwhile the line may go and come, or this may be closed.
+   *
+   * @param {string} claim
+   */
+  async #check(claim) {
+    const { state, whole } = this.#replica;
+    const own = await digest(whole).catch(() => null);
+    if (own === null || own === claim) this.#tell(Object.freeze({ ...state, checked: own !== null }));
+    else {
+      this.#replica = new Replica(this.#request.encoding, state.value);
+      if (this.#doubt) return this.fail(this.#doubt);
+      this.#doubt = new GatewayError("internal", "The value does not have the digest that the server names.");
+      this.ask();
+    }
   }
 
   /** @param {ReplicaState} state */

@@ -3,7 +3,7 @@
  * only count what the same run costs in each encoding.
  */
 
-import { ENCODINGS, digest } from "../client/index.js";
+import { ENCODINGS } from "../client/index.js";
 import { isWritten } from "./ghosts.js";
 import { Progress } from "./progress.js";
 
@@ -50,7 +50,7 @@ export class Lane {
   isStopping = false;
   /** A recording plays, no model. */
   isRecorded;
-  /** Every watch ended with the digest that this page computed from its own value. */
+  /** Every watch ended with a value that has the digest which the gateway names. */
   isProven = false;
   /** Whether this attempt has shown a leaf. */
   hasBegun = false;
@@ -221,11 +221,10 @@ export class Lane {
     if (this.#meters.size > 0 || (this.#past && this.total_ms !== null)) return;
     for (const encoding of ENCODINGS) {
       const meter = this.#session.watch({ extraction, encoding, interval_ms: this.#interval_ms });
-      meter.subscribe(this.#onChange);
-      meter.result.then(
-        () => this.#prove(),
-        () => {},
-      );
+      meter.subscribe(() => {
+        this.isProven = [...this.#meters.values()].every((each) => each.getSnapshot().checked);
+        this.#onChange();
+      });
       this.#meters.set(encoding, meter);
     }
     const wanted = this.encoding;
@@ -233,16 +232,6 @@ export class Lane {
       this.encoding = asked;
       queueMicrotask(() => this.switchTo(wanted));
     }
-  }
-
-  async #prove() {
-    const ends = [...this.#meters.values()].map((watch) => watch.getSnapshot());
-    if (!ends.every(({ ending }) => ending?.type === "completed")) return;
-    const digests = await Promise.all(ends.map(({ value }) => digest(value)));
-    this.isProven = ends.every(
-      ({ ending }, at) => ending?.digest !== undefined && ending.digest === digests[at],
-    );
-    this.#onChange();
   }
 
   /**
