@@ -4,11 +4,14 @@
  */
 
 import { GatewayError } from "./errors.js";
-import { CLIENT, SILENCE_MS, SUBPROTOCOL } from "./protocol.js";
-import { backoff, reaction } from "./reconnect.js";
+import { FINAL, UNAUTHENTICATED, backoff } from "./reconnect.js";
 import { Store } from "./store.js";
-import { utf8 } from "./text.js";
+import { utf8 } from "./bytes.js";
 
+const SUBPROTOCOL = "extraction.v1";
+const CLIENT = "js/0.1";
+/** After this long without any frame the line is given up (PROTOCOL.md §7). */
+const SILENCE_MS = 25_000;
 /** After this long without a break the next one counts as the first (PROTOCOL.md §8). */
 const SETTLED_MS = 30_000;
 
@@ -36,17 +39,7 @@ const SETTLED_MS = 30_000;
  * @property {number} delay_ms how long this wait is
  * @property {number | null} code of the newest close
  * @property {GatewayError | null} error why it is closed for good
- *
- * @typedef {object} ConnectionEvents
- * @property {(message: ServerMessage, bytes: number) => void} onMessage
- * @property {() => void} onSlow the server found us too slow
  */
-
-/** @type {Timers} */
-const REAL_TIMERS = {
-  set: (callback, delay_ms) => setTimeout(callback, delay_ms),
-  clear: (handle) => clearTimeout(handle),
-};
 
 /** @type {ConnectionState} */
 const INITIAL = { status: "connecting", welcome: null, delay_ms: 0, code: null, error: null };
@@ -55,24 +48,27 @@ export class Connection {
   store = new Store(INITIAL);
   #url;
   #options;
-  #events;
+  #onMessage;
   /** @type {WebSocket | null} */
   #socket = null;
   /** @type {Map<string, unknown>} */
   #timers = new Map();
   #attempt = 0;
   #retry_after_ms = 0;
-  #refreshed = false;
+  #isRefreshed = false;
 
   /**
    * @param {string | URL} url
    * @param {ConnectionOptions} options
-   * @param {ConnectionEvents} events
+   * @param {(message: ServerMessage, bytes: number) => void} onMessage
    */
-  constructor(url, options, events) {
+  constructor(url, options, onMessage) {
     this.#url = url;
-    this.#options = { client: CLIENT, timers: REAL_TIMERS, random: Math.random, WebSocket: globalThis.WebSocket, ...options };
-    this.#events = events;
+    const { WebSocket } = globalThis;
+    /** @type {Timers} */
+    const timers = { set: setTimeout, clear: clearTimeout };
+    this.#options = { client: CLIENT, timers, random: Math.random, WebSocket, ...options };
+    this.#onMessage = onMessage;
   }
 
   get state() {
@@ -82,8 +78,8 @@ export class Connection {
   /** Start, or try again now instead of after the wait. */
   open() {
     if (this.#socket || this.state.status === "closed") return;
-    this.#stopTimers();
-    this.#become({ status: "connecting", delay_ms: 0 });
+    this.#hangUp();
+    this.store.become({ status: "connecting", delay_ms: 0 });
     const { token } = this.#options;
     if (typeof token !== "function") return this.#dial(token);
     Promise.resolve()
@@ -103,13 +99,13 @@ export class Connection {
 
   /** Drop the socket as a bad line would; the way back is the usual one. */
   interrupt() {
-    if (this.#socket) this.#drop(1006);
+    if (this.#socket) this.#lost(1006);
   }
 
   /** The end, from this side. */
   close() {
     this.#hangUp(1000);
-    this.#finish(1000, new GatewayError("closed", "The session was closed."));
+    this.#finish(1000, new GatewayError("closed", "the session was closed"));
   }
 
   /** @param {string | undefined} token */
@@ -120,7 +116,7 @@ export class Connection {
     this.#socket = socket;
     socket.onopen = () => this.#write({ type: "hello", token, client });
     socket.onmessage = (event) => this.#receive(event.data);
-    socket.onclose = (event) => this.#drop(event.code);
+    socket.onclose = (event) => this.#lost(event.code);
     this.#listen();
   }
 
@@ -133,24 +129,24 @@ export class Connection {
     else {
       // A goaway, or an error about the connection itself.
       if (!message.id) this.#retry_after_ms = message.retry_after_ms ?? this.#retry_after_ms;
-      this.#events.onMessage(message, utf8(text).length);
+      this.#onMessage(message, utf8(text).length);
     }
   }
 
   /** @param {Welcome} welcome */
   #welcomed(welcome) {
     this.#retry_after_ms = 0;
-    this.#refreshed = false;
+    this.#isRefreshed = false;
     this.#after("settled", SETTLED_MS, () => {
       this.#attempt = 0;
     });
-    this.#become({ status: "open", welcome, code: null, delay_ms: 0 });
+    this.store.become({ status: "open", welcome, code: null, delay_ms: 0 });
   }
 
   /** @param {import("./protocol.js").ProviderMessage} message */
   #provided({ type: _, ...provider }) {
-    const { welcome, status } = this.state;
-    if (welcome && status === "open") this.#become({ welcome: { ...welcome, provider } });
+    const { welcome } = this.state;
+    if (welcome) this.store.become({ welcome: { ...welcome, provider } });
   }
 
   /** Begin the silence limit anew. */
@@ -164,28 +160,17 @@ export class Connection {
   }
 
   /** @param {number} code */
-  #drop(code) {
-    this.#hangUp();
-    this.#lost(code);
-  }
-
-  /** @param {number} code */
   #lost(code) {
-    this.#stopTimers();
-    const what = reaction(code);
-    const renewable = typeof this.#options.token === "function";
-    if (what === "stop" || (what === "refresh" && (this.#refreshed || !renewable))) {
-      return this.#finish(
-        code,
-        new GatewayError("disconnected", `The server closed the connection (${code}).`),
-      );
+    this.#hangUp();
+    const isRefused = UNAUTHENTICATED.includes(code);
+    const isRefreshed = this.#isRefreshed || typeof this.#options.token !== "function";
+    if (FINAL.includes(code) || (isRefused && isRefreshed)) {
+      return this.#finish(code, new GatewayError("disconnected", `the connection was closed (${code})`));
     }
-    if (what === "refresh") this.#refreshed = true;
-    if (what === "slower") this.#events.onSlow();
-    const delay_ms = backoff(this.#attempt, this.#retry_after_ms, this.#options.random());
-    this.#attempt += 1;
+    this.#isRefreshed ||= isRefused;
+    const delay_ms = backoff(this.#attempt++, this.#retry_after_ms, this.#options.random());
     this.#after("retry", delay_ms, () => this.open());
-    this.#become({ status: "waiting", delay_ms, code });
+    this.store.become({ status: "waiting", delay_ms, code });
   }
 
   /**
@@ -193,13 +178,14 @@ export class Connection {
    * @param {GatewayError} error
    */
   #finish(code, error) {
-    if (this.state.status === "closed") return;
-    this.#stopTimers();
-    this.#become({ status: "closed", delay_ms: 0, code, error });
+    if (this.state.status !== "closed") this.store.become({ status: "closed", delay_ms: 0, code, error });
   }
 
-  /** @param {number} [code] */
+  /** Be without a socket and without timers. @param {number} [code] */
   #hangUp(code) {
+    const { clear } = this.#options.timers;
+    for (const handle of this.#timers.values()) clear(handle);
+    this.#timers.clear();
     const socket = this.#socket;
     this.#socket = null;
     if (!socket) return;
@@ -213,19 +199,9 @@ export class Connection {
    * @param {() => void} callback
    */
   #after(name, delay_ms, callback) {
-    const { timers } = this.#options;
-    timers.clear(this.#timers.get(name));
-    this.#timers.set(name, timers.set(callback, delay_ms));
-  }
-
-  #stopTimers() {
-    for (const handle of this.#timers.values()) this.#options.timers.clear(handle);
-    this.#timers.clear();
-  }
-
-  /** @param {Partial<ConnectionState>} change */
-  #become(change) {
-    this.store.tell(Object.freeze({ ...this.state, ...change }));
+    const { set, clear } = this.#options.timers;
+    clear(this.#timers.get(name));
+    this.#timers.set(name, set(callback, delay_ms));
   }
 }
 

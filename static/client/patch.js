@@ -15,11 +15,8 @@
 
 /** An operation that does not fit the value it is applied to. */
 export class PatchError extends Error {
-  /** @param {string} message */
-  constructor(message) {
-    super(message);
-    this.name = "PatchError";
-  }
+  /** @override */
+  name = "PatchError";
 }
 
 const BAD_ESCAPE = /~(?![01])/;
@@ -31,14 +28,9 @@ const BAD_ESCAPE = /~(?![01])/;
  * @returns {string[]}
  */
 export function parsePointer(pointer) {
-  if (pointer === "") return [];
-  if (typeof pointer !== "string" || pointer[0] !== "/" || BAD_ESCAPE.test(pointer)) {
-    throw new PatchError(`not a JSON Pointer: ${String(pointer)}`);
-  }
-  return pointer
-    .slice(1)
-    .split("/")
-    .map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~"));
+  const [before, ...tokens] = String(pointer).split("/");
+  if (before !== "" || BAD_ESCAPE.test(pointer)) throw new PatchError(`not a JSON Pointer: ${pointer}`);
+  return tokens.map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
 /**
@@ -78,7 +70,7 @@ export function apply(value, operations) {
  */
 function inside(node, key, path, copies) {
   const child = member(node, key, path);
-  if (child === null || typeof child !== "object") throw new PatchError(`nothing can be inside: ${path}`);
+  if (child === null || typeof child !== "object") throw new PatchError(`not a container: ${path}`);
   if (copies.has(child)) return child;
   const copy = Array.isArray(child) ? child.slice() : { ...child };
   copies.add(copy);
@@ -93,40 +85,28 @@ function inside(node, key, path, copies) {
  */
 function change(node, key, operation) {
   const { op, path } = operation;
-  if (op === "add" && Array.isArray(node)) return insert(node, key, operation);
-  const before = op === "add" ? null : member(node, key, path);
+  const list = Array.isArray(node) ? node : null;
+  const isNew = op === "add" && (!list || key === "-" || key === String(list.length));
+  const before = isNew ? null : member(node, key, path);
   switch (op) {
     case "add":
     case "replace":
-      return put(node, key, operation.value);
+      if (op === "add" && list) list.splice(isNew ? list.length : Number(key), 0, operation.value);
+      else put(node, key, operation.value);
+      break;
     case "append":
-      return put(node, key, grown(before, operation));
+      if (typeof before !== "string" || typeof operation.value !== "string") {
+        throw new PatchError(`not a text: ${path}`);
+      }
+      put(node, key, before + operation.value);
+      break;
     case "remove":
-      if (Array.isArray(node)) node.splice(Number(key), 1);
-      else delete node[key];
-      return undefined;
+      if (list) list.splice(Number(key), 1);
+      else delete (/** @type {{[key: string]: Json}} */ (node)[key]);
+      break;
     default:
-      throw new PatchError(`unknown operation: ${String(op)}`);
+      throw new PatchError(`not an operation: ${String(op)}`);
   }
-}
-
-/**
- * @param {Json} text
- * @param {Extract<Operation, {op: "append"}>} operation
- */
-function grown(text, operation) {
-  if (typeof text === "string" && typeof operation.value === "string") return text + operation.value;
-  throw new PatchError(`only strings grow: ${operation.path}`);
-}
-
-/**
- * @param {Json[]} list
- * @param {string} key
- * @param {Extract<Operation, {op: "add" | "replace"}>} operation
- */
-function insert(list, key, { path, value }) {
-  if (key !== "-" && key !== String(list.length)) member(list, key, path);
-  list.splice(key === "-" ? list.length : Number(key), 0, value);
 }
 
 /**
@@ -141,7 +121,7 @@ function member(node, key, path) {
   const isThere = Object.hasOwn(node, key) && !(key === "length" && Array.isArray(node));
   const found = isThere ? /** @type {{[key: string]: Json}} */ (node)[key] : undefined;
   if (found !== undefined) return found;
-  throw new PatchError(`nothing at: ${path}`);
+  throw new PatchError(`not there: ${path}`);
 }
 
 /**
@@ -150,7 +130,5 @@ function member(node, key, path) {
  * @param {Json} value
  */
 function put(node, key, value) {
-  if (Array.isArray(node)) node[Number(key)] = value;
-  else if (key !== "__proto__") node[key] = value;
-  else Object.defineProperty(node, key, { value, writable: true, enumerable: true, configurable: true });
+  Object.defineProperty(node, key, { value, writable: true, enumerable: true, configurable: true });
 }

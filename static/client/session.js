@@ -1,8 +1,9 @@
 /** One session: many watches on one connection that comes back (PROTOCOL.md §2–§5). */
 
+import { randomKey } from "./bytes.js";
 import { Connection } from "./connection.js";
-import { GatewayError } from "./errors.js";
-import { randomKey } from "./text.js";
+import { errorOf } from "./errors.js";
+import { TOO_SLOW } from "./reconnect.js";
 import { Watch } from "./watch.js";
 
 /**
@@ -12,34 +13,23 @@ import { Watch } from "./watch.js";
  */
 
 export class Session {
-  /** Errors that belong to no watch, the newest one. @type {GatewayError | null} */
+  /** Errors that belong to no watch, the newest one. @type {import("./errors.js").GatewayError | null} */
   error = null;
   #connection;
-  /** @type {Map<string, Watch>} */
-  #watches = new Map();
+  /** Watches that have not ended. @type {Map<string, any>} */
+  #live = new Map();
   #names = 0;
-  #isOpen = false;
-  #line = {
-    /** @param {import("./protocol.js").ClientMessage} message */
-    send: (message) => this.#connection.send(message),
-    /** @param {Watch} watch */
-    forget: (watch) => void this.#watches.delete(watch.id),
-  };
-
   /**
    * @param {string | URL} url
    * @param {import("./connection.js").ConnectionOptions} options
    */
   constructor(url, options) {
-    this.#connection = new Connection(url, options, {
-      onMessage: (message, bytes) => this.#route(message, bytes),
-      onSlow: () => this.#watches.forEach((watch) => watch.slowDown()),
-    });
+    this.#connection = new Connection(url, options, (message, bytes) => this.#route(message, bytes));
     /** The connection's newest state; the same object until something changes. */
     this.getSnapshot = this.#connection.store.getSnapshot;
     /** Hear of every change of the connection; what it returns stops that. */
     this.subscribe = this.#connection.store.subscribe;
-    this.subscribe((state) => this.#changed(state));
+    this.subscribe((state, before) => this.#changed(state, before.status));
     this.#connection.open();
   }
 
@@ -49,7 +39,7 @@ export class Session {
    * @param {ExtractOptions} request
    */
   extract(request) {
-    return this.#open({ key: randomKey(), ...request });
+    return this.#open(Watch, { key: randomKey(), ...request });
   }
 
   /**
@@ -58,7 +48,7 @@ export class Session {
    * @param {WatchingOptions} request
    */
   watch(request) {
-    return this.#open(request);
+    return this.#open(Watch, request);
   }
 
   /** Try again now instead of after the wait. */
@@ -76,23 +66,27 @@ export class Session {
     this.#connection.close();
   }
 
-  /** @param {ExtractOptions | WatchingOptions} request */
-  #open(request) {
-    const watch = new Watch(`w${++this.#names}`, request, this.#line);
+  /**
+   * @template {Watch} T, R
+   * @param {new (id: string, request: R, line: Connection, forget: () => void) => T} Kind
+   * @param {R} request
+   */
+  #open(Kind, request) {
+    const id = `w${++this.#names}`;
+    const opened = new Kind(id, request, this.#connection, () => this.#live.delete(id));
     const { status, error } = this.getSnapshot();
-    this.#watches.set(watch.id, watch);
-    if (error) watch.fail(error);
-    else if (status === "open") watch.ask();
-    return watch;
+    this.#live.set(id, opened);
+    if (error) opened.fail(error);
+    else if (status === "open") opened.ask();
+    return opened;
   }
 
-  /** @param {ConnectionState} state */
-  #changed({ status, error }) {
-    const opens = status === "open" && !this.#isOpen;
-    this.#isOpen = status === "open";
-    for (const watch of [...this.#watches.values()]) {
-      if (error) watch.fail(error);
-      else if (opens) watch.ask();
+  /** @param {ConnectionState} state @param {string} before */
+  #changed({ status, error, code }, before) {
+    for (const each of [...this.#live.values()]) {
+      if (error) each.fail(error);
+      else if (status === "open" && before !== status) each.ask();
+      else if (status === "waiting" && code === TOO_SLOW) each.slowDown?.();
     }
   }
 
@@ -101,13 +95,12 @@ export class Session {
    * @param {number} bytes
    */
   #route(message, bytes) {
-    const watch = this.#watches.get(/** @type {{id?: string}} */ (message).id ?? "");
+    const meant = this.#live.get(/** @type {{id?: string}} */ (message).id ?? "");
     if (message.type === "error") {
-      const { code, message: words, ...details } = message;
-      const error = new GatewayError(code, words, details);
-      if (watch) watch.refuse(error);
-      else this.error = error;
-    } else watch?.receive(/** @type {import("./protocol.js").WatchFrame} */ (message), bytes);
+      const error = errorOf(message);
+      if (!meant) this.error = error;
+      else if (!meant.isAnswered) meant.fail(error);
+    } else meant?.receive(message, bytes);
   }
 }
 

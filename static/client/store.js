@@ -1,8 +1,10 @@
-/** The newest of something and who hears of the next, as React's `useSyncExternalStore` asks for it. */
+/** The newest state of something and who hears of the next, as React's `useSyncExternalStore` asks for it. */
 
-/** @template T */
+/**
+ * @template {{error: import("./errors.js").GatewayError | null, ending?: unknown}} T
+ */
 export class Store {
-  /** @type {Set<(state: T) => void>} */
+  /** @type {Set<(state: T, before: T) => void>} */
   #listeners = new Set();
 
   /** @param {T} state */
@@ -16,7 +18,7 @@ export class Store {
   /**
    * Hear of every change.
    *
-   * @param {(state: T) => void} listener
+   * @param {(state: T, before: T) => void} listener
    * @returns {() => void} stops it
    */
   subscribe = (listener) => {
@@ -24,19 +26,31 @@ export class Store {
     return () => this.#listeners.delete(listener);
   };
 
-  /** Wait for the next change. @returns {Promise<T>} */
-  changed() {
-    return new Promise((resolve) => {
-      const stop = this.subscribe((state) => {
-        stop();
-        resolve(state);
-      });
-    });
+  /** Tell of the next state. @param {Partial<T>} change */
+  become(change) {
+    const before = this.state;
+    this.state = Object.freeze({ ...before, ...change });
+    for (const listener of [...this.#listeners]) listener(this.state, before);
   }
 
-  /** @param {T} state */
-  tell(state) {
-    this.state = state;
-    for (const listener of [...this.#listeners]) listener(state);
+  /**
+   * What is fresh in the newest state, again and again, until there is an ending or an error.
+   *
+   * @template U
+   * @param {(state: T) => U[]} fresh
+   */
+  async *each(fresh) {
+    for (;;) {
+      const { error, ending } = this.state;
+      const found = fresh(this.state);
+      if (found.length > 0) yield* found;
+      else if (ending || error?.code === "closed") return;
+      else if (error) throw error;
+      else {
+        await new Promise((resolve) => {
+          const stop = this.subscribe(() => resolve(stop()));
+        });
+      }
+    }
   }
 }

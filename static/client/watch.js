@@ -3,7 +3,7 @@
  * ask, take frames, ask again after a gap or a new connection (PROTOCOL.md §3–§5).
  */
 
-import { digest } from "./digest.js";
+import { digest } from "./bytes.js";
 import { GatewayError } from "./errors.js";
 import { Replica } from "./replica.js";
 import { Store } from "./store.js";
@@ -23,23 +23,23 @@ const SLOWEST_MS = 1000;
  *
  * @typedef {object} Line what a watch needs of its session
  * @property {(message: ClientMessage) => boolean} send false: not connected
- * @property {(watch: Watch) => void} forget
  */
 
 export class Watch {
   /** The name of the extraction, once the server has given one. @type {string | null} */
   extraction;
-  /** What came for this watch so far. */
+  /** How much came for this watch so far. */
   bytes = 0;
-  frames = 0;
   #line;
+  #forget;
   #replica;
   #store;
-  /** @type {ExtractOptions} */
+  /** @type {ExtractOptions & {extraction?: string}} */
   #request;
   #asked = false;
   #rewatches = 0;
   #isCancelling = false;
+  #isOver = false;
   /** What a digest that differs means; null: to ask once more. @type {GatewayError | null} */
   #doubt = null;
   /** @type {Set<(frame: WatchFrame, bytes: number) => void>} */
@@ -49,19 +49,25 @@ export class Watch {
    * @param {string} id
    * @param {ExtractOptions | WatchingOptions} request
    * @param {Line} line
+   * @param {() => void} forget to be called once this is over
    */
-  constructor(id, request, line) {
+  constructor(id, request, line, forget) {
     this.id = id;
     this.#line = line;
+    this.#forget = forget;
     this.#request = { ...request };
-    this.extraction = "extraction" in request ? request.extraction : null;
+    this.extraction = this.#request.extraction ?? null;
     this.#replica = new Replica(request.encoding);
     this.#store = new Store(this.#replica.state);
     /** The newest state; the same object until something changes. */
     this.getSnapshot = this.#store.getSnapshot;
     /** Hear of every change of state; what it returns stops that. */
     this.subscribe = this.#store.subscribe;
-    /** The validated value, of `text` the whole text; rejects with a {@link GatewayError} on any other ending. @type {Promise<Json>} */
+    /**
+     * The validated value, of `text` the whole text; rejects with a {@link GatewayError} on any other ending.
+     *
+     * @type {Promise<Json>}
+     */
     this.result = new Promise((resolve, reject) => {
       this.subscribe(({ error, ending }) => {
         if (error) reject(error);
@@ -83,27 +89,23 @@ export class Watch {
   }
 
   /** The values in turn; a slow loop sees fewer. Ends like `result` does. */
-  async *[Symbol.asyncIterator]() {
+  [Symbol.asyncIterator]() {
     let value = this.#replica.blank;
+    /** @type {number | null} */
     let rev = null;
-    for (;;) {
-      const state = this.getSnapshot();
-      if (state.value !== value || (state.rev !== null && state.rev !== rev)) {
-        ({ value, rev } = state);
-        yield value;
-      } else if (state.error?.code === "closed") return;
-      else if (state.error) throw state.error;
-      else if (state.ending) return;
-      else await this.#store.changed();
-    }
+    return this.#store.each((state) => {
+      if (state.value === value && (state.rev === null || state.rev === rev)) return [];
+      ({ value, rev } = state);
+      return [value];
+    });
   }
 
   /** End the extraction, for everybody who watches it. */
   cancel() {
     if (this.#isOver) return;
-    if (!this.#asked) return this.fail(new GatewayError("cancelled", "Cancelled before it was started."));
+    if (!this.#asked) return this.fail(new GatewayError("cancelled", "the extraction was cancelled"));
     this.#isCancelling = true;
-    if (!this.#replica.isStopped) this.#line.send({ type: "cancel", id: this.id });
+    this.#sayCancel();
   }
 
   /** Stop looking; the extraction goes on. */
@@ -111,7 +113,7 @@ export class Watch {
     if (this.#isOver) return;
     if (this.#asked) this.#line.send({ type: "unwatch", id: this.id });
     const { value } = this.getSnapshot();
-    this.fail(new GatewayError("closed", "Nobody looks at this any more.", { value }));
+    this.fail(new GatewayError("closed", "the watch was closed", { value }));
   }
 
   /** Ask the server: at first, after a gap, on a new connection. */
@@ -134,34 +136,32 @@ export class Watch {
    */
   receive(frame, bytes) {
     this.bytes += bytes;
-    this.frames += 1;
     const verdict = this.#replica.receive(frame);
-    if (frame.type === "started" || frame.type === "watching") this.#accept(frame.extraction);
+    if ("extraction" in frame) {
+      this.extraction = frame.extraction;
+      this.#sayCancel();
+    }
     for (const observer of this.#observers) observer(frame, bytes);
-    if (verdict === "rewatch") this.#rewatch();
-    else if (verdict === "applied" && frame.type !== "watching") this.#rewatches = 0;
-    const claim = verdict === "ended" && frame.type === "completed" && this.#replica.blank !== "" && frame.digest;
-    if (claim) void this.#check(claim);
+    if (verdict === "rewatch") {
+      if (++this.#rewatches > MAX_REWATCHES) this.fail(new GatewayError("internal", "the updates do not fit together"));
+      return this.ask();
+    }
+    if (verdict === "ignored") return;
+    if (frame.type !== "watching") this.#rewatches = 0;
+    if (frame.type === "completed" && frame.digest && this.#replica.blank !== "") void this.#check(frame.digest);
     else this.#tell(this.#replica.state);
   }
 
-  /**
-   * The server refused something about this watch.
-   *
-   * @param {GatewayError} error
-   */
-  refuse(error) {
-    if (this.#replica.isStopped) this.fail(error);
+  /** Whether an error of the server's about this watch is about something else than its being asked for. */
+  get isAnswered() {
+    return !this.#replica.isStopped;
   }
 
   /** End this watch from our side. @param {GatewayError} error */
   fail(error) {
     const { code } = error;
     if (this.#replica.state.ending && code !== "closed") this.#doubt = error;
-    else {
-      const status = code === "cancelled" ? code : "failed";
-      this.#tell(Object.freeze({ ...this.getSnapshot(), status, error }));
-    }
+    else this.#tell({ status: code === "cancelled" ? code : "failed", error });
   }
 
   /** Be satisfied with half as many updates. */
@@ -170,21 +170,9 @@ export class Watch {
     this.#request.interval_ms = Math.min(SLOWEST_MS, 2 * Math.max(USUAL_MS, interval_ms));
   }
 
-  get #isOver() {
-    const { ending, error } = this.getSnapshot();
-    return ending !== null || error !== null;
-  }
-
-  /** @param {string} extraction */
-  #accept(extraction) {
-    this.extraction = extraction;
-    if (this.#isCancelling) this.#line.send({ type: "cancel", id: this.id });
-  }
-
-  #rewatch() {
-    this.#rewatches += 1;
-    if (this.#rewatches <= MAX_REWATCHES) this.ask();
-    else this.fail(new GatewayError("internal", "The server's updates do not fit together."));
+  /** Say that it is to be ended, once the server knows this watch. */
+  #sayCancel() {
+    if (this.#isCancelling && this.isAnswered) this.#line.send({ type: "cancel", id: this.id });
   }
 
   /**
@@ -195,19 +183,20 @@ export class Watch {
   async #check(claim) {
     const { state, whole } = this.#replica;
     const own = await digest(whole).catch(() => null);
-    if (own === null || own === claim) this.#tell(Object.freeze({ ...state, checked: own !== null }));
+    if (own === null || own === claim) this.#tell({ ...state, checked: own !== null });
     else {
       this.#replica = new Replica(this.#request.encoding, state.value);
-      if (this.#doubt) return this.fail(this.#doubt);
-      this.#doubt = new GatewayError("internal", "The value does not have the digest that the server names.");
+      if (this.#doubt) this.fail(this.#doubt);
+      this.#doubt = new GatewayError("internal", "the digest does not fit the value");
       this.ask();
     }
   }
 
-  /** @param {ReplicaState} state */
-  #tell(state) {
-    if (this.#isOver || state === this.getSnapshot()) return;
-    if (state.ending || state.error) this.#line.forget(this);
-    this.#store.tell(state);
+  /** @param {Partial<ReplicaState>} change */
+  #tell(change) {
+    if (this.#isOver) return;
+    this.#isOver = Boolean(change.ending ?? change.error);
+    if (this.#isOver) this.#forget();
+    this.#store.become(change);
   }
 }

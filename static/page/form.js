@@ -1,6 +1,6 @@
 /** What is asked for: the extractor or a schema of one's own, the text, the model, the encoding, the interval. */
 
-import { utf8 } from "../client/text.js";
+import { utf8 } from "../client/bytes.js";
 import { byId, el, setText, showOnly } from "./dom.js";
 import { EXAMPLES, FIRST } from "./examples.js";
 import { hasNoFields } from "./lint.js";

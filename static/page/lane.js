@@ -3,7 +3,6 @@
  * only count what the same run costs in each encoding.
  */
 
-import { ENCODINGS } from "../client/index.js";
 import { isWritten } from "./ghosts.js";
 import { Progress } from "./progress.js";
 
@@ -12,6 +11,8 @@ const KEPT_FRAMES = 200;
 /** Longer frames are described rather than kept. */
 const LONG_FRAME_BYTES = 8_000;
 const SHOWN_CHARS = 400;
+/** What is compared: the encodings that carry state. @type {readonly Encoding[]} */
+export const ENCODINGS = ["snapshot", "patch", "append"];
 
 /**
  * @typedef {import("../client/index.js").Session} Session

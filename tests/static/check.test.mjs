@@ -16,7 +16,12 @@ const proven = { type: "completed", id, epoch: "e1", rev: 1, digest: sha256('{"a
 const doubtful = { ...proven, digest: sha256('{"a":"x"}') };
 const again = { type: "watch", id, extraction: "x1", from: "start" };
 
-/** A watch whose terminal has come, and whose digest is being made. @param {TestContext} context @param {Message} [ending] */
+/**
+ * A watch whose terminal has come, and whose digest is being made.
+ *
+ * @param {TestContext} context
+ * @param {Message} [ending]
+ */
 function claimed(context, ending = proven) {
   const hashing = new ManualHashing(context);
   const all = welcomed();

@@ -4,8 +4,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
-import { canonicalize, digest } from "../../static/client/digest.js";
-import { randomKey } from "../../static/client/text.js";
+import { canonicalize, digest, randomKey } from "../../static/client/bytes.js";
 
 test("keys are 128 bits and differ", () => {
   const keys = new Set(Array.from({ length: 50 }, randomKey));
