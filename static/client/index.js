@@ -2,6 +2,7 @@
 
 export { digest } from "./bytes.js";
 export { GatewayError } from "./errors.js";
+export { Follow } from "./follow.js";
 export { PatchError, apply } from "./patch.js";
 export { Replica } from "./replica.js";
 export { Session, connect } from "./session.js";

@@ -3,6 +3,7 @@
 import { randomKey } from "./bytes.js";
 import { Connection } from "./connection.js";
 import { errorOf } from "./errors.js";
+import { Follow } from "./follow.js";
 import { TOO_SLOW } from "./reconnect.js";
 import { Watch } from "./watch.js";
 
@@ -16,7 +17,7 @@ export class Session {
   /** Errors that belong to no watch, the newest one. @type {import("./errors.js").GatewayError | null} */
   error = null;
   #connection;
-  /** Watches that have not ended. @type {Map<string, any>} */
+  /** Watches and follows that have not ended. @type {Map<string, any>} */
   #live = new Map();
   #names = 0;
   /**
@@ -51,6 +52,15 @@ export class Session {
     return this.#open(Watch, request);
   }
 
+  /**
+   * Hear of a channel's extractions: those that have not ended, and every change from now on.
+   *
+   * @param {{channel: string}} request
+   */
+  follow(request) {
+    return this.#open(Follow, request);
+  }
+
   /** Try again now instead of after the wait. */
   reconnect() {
     this.#connection.open();
@@ -67,7 +77,7 @@ export class Session {
   }
 
   /**
-   * @template {Watch} T, R
+   * @template {Watch | Follow} T, R
    * @param {new (id: string, request: R, line: Connection, forget: () => void) => T} Kind
    * @param {R} request
    */
