@@ -12,12 +12,12 @@ const MOST = 1000;
  * @typedef {object} FollowState
  * @property {readonly Announcement[]} extractions the newest of each, the newest last
  * @property {GatewayError | null} error why there will be no more
+ * @property {undefined} [ending]
  */
 
 export class Follow {
   #channel;
   #line;
-  #forget;
   /** @type {Store<FollowState>} */
   #store = new Store(/** @type {FollowState} */ ({ extractions: [], error: null }));
   /** The newest state; the same object until something changes. */
@@ -29,13 +29,11 @@ export class Follow {
    * @param {string} id
    * @param {{channel: string}} request
    * @param {import("./watch.js").Line} line
-   * @param {() => void} forget
    */
-  constructor(id, { channel }, line, forget) {
+  constructor(id, { channel }, line) {
     this.id = id;
     this.#channel = channel;
     this.#line = line;
-    this.#forget = forget;
   }
 
   /** The announcements in turn; a slow loop sees the newest of each extraction. */
@@ -65,7 +63,6 @@ export class Follow {
 
   /** @param {GatewayError} error */
   fail(error) {
-    this.#forget();
     this.#store.become({ error });
   }
 

@@ -78,14 +78,17 @@ export class Session {
 
   /**
    * @template {Watch | Follow} T, R
-   * @param {new (id: string, request: R, line: Connection, forget: () => void) => T} Kind
+   * @param {new (id: string, request: R, line: Connection) => T} Kind
    * @param {R} request
    */
   #open(Kind, request) {
     const id = `w${++this.#names}`;
-    const opened = new Kind(id, request, this.#connection, () => this.#live.delete(id));
-    const { status, error } = this.getSnapshot();
+    const opened = new Kind(id, request, this.#connection);
     this.#live.set(id, opened);
+    opened.subscribe(({ error, ending }) => {
+      if (error || ending) this.#live.delete(id);
+    });
+    const { status, error } = this.getSnapshot();
     if (error) opened.fail(error);
     else if (status === "open") opened.ask();
     return opened;

@@ -31,7 +31,6 @@ export class Watch {
   /** How much came for this watch so far. */
   bytes = 0;
   #line;
-  #forget;
   #replica;
   #store;
   /** @type {ExtractOptions & {extraction?: string}} */
@@ -49,12 +48,10 @@ export class Watch {
    * @param {string} id
    * @param {ExtractOptions | WatchingOptions} request
    * @param {Line} line
-   * @param {() => void} forget to be called once this is over
    */
-  constructor(id, request, line, forget) {
+  constructor(id, request, line) {
     this.id = id;
     this.#line = line;
-    this.#forget = forget;
     this.#request = { ...request };
     this.extraction = this.#request.extraction ?? null;
     this.#replica = new Replica(request.encoding);
@@ -196,7 +193,6 @@ export class Watch {
   #tell(change) {
     if (this.#isOver) return;
     this.#isOver = Boolean(change.ending ?? change.error);
-    if (this.#isOver) this.#forget();
     this.#store.become(change);
   }
 }
