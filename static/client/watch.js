@@ -28,8 +28,6 @@ const SLOWEST_MS = 1000;
 export class Watch {
   /** The name of the extraction, once the server has given one. @type {string | null} */
   extraction;
-  /** How much came for this watch so far. */
-  bytes = 0;
   #line;
   #replica;
   #store;
@@ -132,7 +130,6 @@ export class Watch {
    * @param {number} bytes
    */
   receive(frame, bytes) {
-    this.bytes += bytes;
     const verdict = this.#replica.receive(frame);
     if ("extraction" in frame) {
       this.extraction = frame.extraction;

@@ -35,7 +35,7 @@ export const ENCODINGS = ["snapshot", "patch", "append"];
  * @property {number | null} first_value_ms
  * @property {number | null} total_ms
  * @property {boolean} isProven
- * @property {{[encoding in Encoding]: number}} bytes
+ * @property {{[encoding in Encoding]?: number}} bytes
  *
  * @typedef {Start & Past} LaneRecord
  */
@@ -65,6 +65,8 @@ export class Lane {
   #past = null;
   /** @type {Map<Encoding, Watch>} */
   #meters = new Map();
+  /** What the run has cost in each encoding. @type {{[encoding in Encoding]?: number}} */
+  #bytes = {};
   /** @type {Watch} */
   #watch;
   /** What is shown until a new watch has something. @type {import("../client/replica.js").ReplicaState} */
@@ -91,6 +93,7 @@ export class Lane {
     if ("extraction" in start) {
       const { first_value_ms, total_ms, isProven, started_at } = (this.#past = start);
       Object.assign(this, { first_value_ms, total_ms, isProven });
+      this.#bytes = { ...start.bytes };
       this.#started_at = started_at;
       this.#watch = this.#watchAgain(start.extraction);
     } else this.#watch = session.extract({ ...order.request, encoding, interval_ms, progress: true });
@@ -134,17 +137,14 @@ export class Lane {
   get record() {
     const { number, order, encoding, first_value_ms, total_ms, isProven } = this;
     const { extraction } = this.#watch;
-    const bytes = /** @type {Past["bytes"]} */ (
-      Object.fromEntries(ENCODINGS.map((each) => [each, this.bytesOf(each)]))
-    );
     const times = { started_at: this.#started_at, first_value_ms, total_ms };
     const start = { number, order, encoding, interval_ms: this.#interval_ms };
-    return extraction === null ? null : { ...start, ...times, extraction, isProven, bytes };
+    return extraction === null ? null : { ...start, ...times, extraction, isProven, bytes: this.#bytes };
   }
 
   /** What the run has cost in an encoding. @param {Encoding} encoding */
   bytesOf(encoding) {
-    return (this.#past?.bytes[encoding] ?? 0) + (this.#meters.get(encoding)?.bytes ?? 0);
+    return this.#bytes[encoding] ?? 0;
   }
 
   /** Go on in another encoding: a new watch on the same extraction, the old one is dropped. @param {Encoding} encoding */
@@ -222,6 +222,9 @@ export class Lane {
     if (this.#meters.size > 0 || (this.#past && this.total_ms !== null)) return;
     for (const encoding of ENCODINGS) {
       const meter = this.#session.watch({ extraction, encoding, interval_ms: this.#interval_ms });
+      meter.observe((_, bytes) => {
+        this.#bytes[encoding] = this.bytesOf(encoding) + bytes;
+      });
       meter.subscribe(() => {
         this.isProven = [...this.#meters.values()].every((each) => each.getSnapshot().checked);
         this.#onChange();

@@ -90,16 +90,17 @@ describe("an extraction", () => {
     assert.deepEqual(states, [null, 1, 2]);
   });
 
-  test("counts the bytes of its own frames as UTF-8", () => {
+  test("shows its own frames as they came, with their bytes as UTF-8", () => {
     const { server, session } = welcomed();
     const [one, other] = [session.extract({ input: "a" }), session.extract({ input: "b" })];
     const frame = { ...first, value: "añ→😀\ud800" };
+    /** @type {unknown[]} */
+    const seen = [];
+    one.observe((each, bytes) => seen.push(each, bytes));
+    other.observe((each) => seen.push(each));
     server.socket.say(started, frame);
-    assert.equal(
-      one.bytes,
-      Buffer.byteLength(JSON.stringify(started)) + Buffer.byteLength(JSON.stringify(frame)),
-    );
-    assert.equal(other.bytes, 0);
+    const lengths = [started, frame].map((each) => Buffer.byteLength(JSON.stringify(each)));
+    assert.deepEqual(seen, [started, lengths[0], frame, lengths[1]]);
   });
 
   test("rejects with the coded error of its failure", async () => {
