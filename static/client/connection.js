@@ -127,7 +127,7 @@ export class Connection {
     if (message.type === "welcome") this.#welcomed(message);
     else if (message.type === "provider") this.#provided(message);
     else {
-      // A goaway, or an error about the connection itself.
+      /** A goaway, or an error about the connection itself. */
       if (!message.id) this.#retry_after_ms = message.retry_after_ms ?? this.#retry_after_ms;
       this.#onMessage(message, utf8(text).length);
     }

@@ -41,7 +41,7 @@ export function parsePointer(pointer) {
  * @returns {Json}
  */
 export function apply(value, operations) {
-  // What holds the value makes the whole of it a member like any other.
+  /** What holds the value makes the whole of it a member like any other. */
   const holder = { "": value };
   /** Containers that are our own to change. @type {Set<Json>} */
   const copies = new Set([holder]);
