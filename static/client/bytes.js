@@ -40,6 +40,6 @@ export function canonicalize(value) {
  * @returns {Promise<string | null>}
  */
 export async function digest(value) {
-  const hash = await globalThis.crypto?.subtle?.digest("SHA-256", utf8(canonicalize(value)));
+  const hash = await crypto.subtle?.digest("SHA-256", utf8(canonicalize(value)));
   return hash ? hex(new Uint8Array(hash)) : null;
 }

@@ -12,12 +12,15 @@ const SUBPROTOCOL = "extraction.v1";
 const CLIENT = "js/0.1";
 /** After this long without any frame the line is given up (PROTOCOL.md §7). */
 const SILENCE_MS = 25_000;
+/** Of what the server takes: what is sent evenly does not arrive so. */
+const CAUTION = 0.9;
 /** After this long without a break the next one counts as the first (PROTOCOL.md §8). */
 const SETTLED_MS = 30_000;
 
 /**
  * @typedef {import("./protocol.js").Welcome} Welcome
  * @typedef {import("./protocol.js").ServerMessage} ServerMessage
+ * @typedef {import("./protocol.js").ClientMessage} ClientMessage
  *
  * @typedef {object} Timers
  * @property {(callback: () => void, delay_ms: number) => unknown} set
@@ -53,6 +56,10 @@ export class Connection {
   #socket = null;
   /** @type {Map<string, unknown>} */
   #timers = new Map();
+  /** What is to be sent as soon as the server wants to hear of it. @type {ClientMessage[]} */
+  #waiting = [];
+  /** So many messages were sent before their turn. */
+  #early = 0;
   #attempt = 0;
   #retry_after_ms = 0;
   #isRefreshed = false;
@@ -90,10 +97,17 @@ export class Connection {
       );
   }
 
-  /** @param {import("./protocol.js").ClientMessage} message */
+  /**
+   * Send, or have it wait its turn; what is watched again is free.
+   *
+   * @param {ClientMessage} message
+   * @returns {boolean} false: not connected
+   */
   send(message) {
     if (this.state.status !== "open") return false;
-    this.#write(message);
+    if (message.type === "watch") this.#write(message);
+    else this.#waiting.push(message);
+    this.#takeTurns();
     return true;
   }
 
@@ -104,8 +118,7 @@ export class Connection {
 
   /** The end, from this side. */
   close() {
-    this.#hangUp(1000);
-    this.#finish(1000, new GatewayError("closed", "the session was closed"));
+    this.#lost(1000, new GatewayError("closed", "the session was closed"));
   }
 
   /** @param {string | undefined} token */
@@ -149,23 +162,42 @@ export class Connection {
     if (welcome) this.store.become({ welcome: { ...welcome, provider } });
   }
 
+  /** Send what waits, as far as the server lets us be early (PROTOCOL.md §10). */
+  #takeTurns() {
+    const { messages_per_s = Infinity, messages_burst = Infinity } = this.state.welcome?.limits ?? {};
+    while (this.#waiting.length > 0 && this.#early < CAUTION * messages_burst) {
+      this.#write(this.#waiting.shift());
+      if (this.#early++ === 0) this.#awaitTurn(1000 / (CAUTION * messages_per_s));
+    }
+  }
+
+  /** @param {number} turn_ms how often there is one */
+  #awaitTurn(turn_ms) {
+    this.#after("turn", turn_ms, () => {
+      this.#early -= 1;
+      this.#takeTurns();
+      if (this.#early > 0) this.#awaitTurn(turn_ms);
+    });
+  }
+
   /** Begin the silence limit anew. */
   #listen() {
     this.#after("silence", SILENCE_MS, () => this.interrupt());
   }
 
-  /** @param {import("./protocol.js").ClientMessage} message */
+  /** @param {ClientMessage | undefined} message */
   #write(message) {
     this.#socket?.send(JSON.stringify(message));
   }
 
-  /** @param {number} code */
-  #lost(code) {
+  /** @param {number} code @param {GatewayError} [error] */
+  #lost(code, error = new GatewayError("disconnected", `the connection was closed (${code})`)) {
     this.#hangUp();
+    if (this.state.status === "closed") return;
     const isRefused = UNAUTHENTICATED.includes(code);
     const isRefreshed = this.#isRefreshed || typeof this.#options.token !== "function";
     if (FINAL.includes(code) || (isRefused && isRefreshed)) {
-      return this.#finish(code, new GatewayError("disconnected", `the connection was closed (${code})`));
+      return this.store.become({ status: "closed", delay_ms: 0, code, error });
     }
     this.#isRefreshed ||= isRefused;
     const delay_ms = backoff(this.#attempt++, this.#retry_after_ms, this.#options.random());
@@ -173,24 +205,17 @@ export class Connection {
     this.store.become({ status: "waiting", delay_ms, code });
   }
 
-  /**
-   * @param {number} code
-   * @param {GatewayError} error
-   */
-  #finish(code, error) {
-    if (this.state.status !== "closed") this.store.become({ status: "closed", delay_ms: 0, code, error });
-  }
-
-  /** Be without a socket and without timers. @param {number} [code] */
-  #hangUp(code) {
-    const { clear } = this.#options.timers;
-    for (const handle of this.#timers.values()) clear(handle);
+  /** Be without a socket and without timers. */
+  #hangUp() {
+    this.#timers.forEach(this.#options.timers.clear);
     this.#timers.clear();
+    this.#waiting = [];
+    this.#early = 0;
     const socket = this.#socket;
     this.#socket = null;
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close(code);
+    socket.close(1000);
   }
 
   /**

@@ -406,6 +406,19 @@ describe("close codes", () => {
     assert.equal(session.getSnapshot().status, "closed");
   });
 
+  test("a credential that is not to be had behind the close does not bring the session back", async () => {
+    /** @type {(fault: Error) => void} */
+    let fail = () => {};
+    const token = () => new Promise((_, reject) => (fail = reject));
+    const { clock, session } = setUp({ token });
+    await Promise.resolve();
+    session.close();
+    fail(new Error("no token"));
+    await new Promise(setImmediate);
+    assert.equal(session.getSnapshot().status, "closed");
+    assert.ok(clock.isIdle);
+  });
+
   test("too slow means to come back with a longer interval", () => {
     const { server, clock, session } = welcomed();
     session.extract({ input: "text", interval_ms: 100 });
