@@ -11,15 +11,24 @@ import { Watch } from "./watch.js";
  * @typedef {import("./connection.js").ConnectionState} ConnectionState
  * @typedef {import("./watch.js").ExtractOptions} ExtractOptions
  * @typedef {import("./watch.js").WatchingOptions} WatchingOptions
+ * @typedef {import("./errors.js").GatewayError} GatewayError
+ *
+ * @typedef {object} Live what a watch and a follow have in common, and what only a watch has
+ * @property {() => void} ask
+ * @property {(error: GatewayError) => void} fail
+ * @property {(message: any, bytes: number) => void} receive
+ * @property {boolean} [isAnswered]
+ * @property {() => void} [slowDown]
  */
 
 export class Session {
-  /** Errors that belong to no watch, the newest one. @type {import("./errors.js").GatewayError | null} */
+  /** Errors that belong to no watch, the newest one. @type {GatewayError | null} */
   error = null;
   #connection;
-  /** Watches and follows that have not ended. @type {Map<string, any>} */
+  /** Watches and follows that have not ended. @type {Map<string, Live>} */
   #live = new Map();
   #names = 0;
+
   /**
    * @param {string | URL} url
    * @param {import("./connection.js").ConnectionOptions} options

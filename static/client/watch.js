@@ -137,7 +137,9 @@ export class Watch {
     }
     for (const observer of this.#observers) observer(frame, bytes);
     if (verdict === "rewatch") {
-      if (++this.#rewatches > MAX_REWATCHES) this.fail(new GatewayError("internal", "the updates do not fit together"));
+      if (++this.#rewatches > MAX_REWATCHES) {
+        this.fail(new GatewayError("internal", "the updates do not fit together"));
+      }
       return this.ask();
     }
     if (verdict === "ignored") return;
@@ -146,7 +148,7 @@ export class Watch {
     else this.#tell(this.#replica.state);
   }
 
-  /** Whether an error of the server's about this watch is about something else than its being asked for. */
+  /** Whether what was asked last has its answer: an error of the server's does not end this watch any more. */
   get isAnswered() {
     return !this.#replica.isStopped;
   }
