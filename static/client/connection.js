@@ -4,16 +4,23 @@
  */
 
 import { GatewayError } from "./errors.js";
-import { CLIENT, SILENCE_MS, SUBPROTOCOL } from "./protocol.js";
-import { backoff, reaction } from "./reconnect.js";
-import { utf8Bytes } from "./text.js";
+import { FINAL, UNAUTHENTICATED, backoff } from "./reconnect.js";
+import { Store } from "./store.js";
+import { utf8 } from "./bytes.js";
 
+const SUBPROTOCOL = "extraction.v1";
+const CLIENT = "js/0.1";
+/** After this long without any frame the line is given up (PROTOCOL.md §7). */
+const SILENCE_MS = 25_000;
+/** Of what the server takes: what is sent evenly does not arrive so. */
+const CAUTION = 0.9;
 /** After this long without a break the next one counts as the first (PROTOCOL.md §8). */
 const SETTLED_MS = 30_000;
 
 /**
  * @typedef {import("./protocol.js").Welcome} Welcome
  * @typedef {import("./protocol.js").ServerMessage} ServerMessage
+ * @typedef {import("./protocol.js").ClientMessage} ClientMessage
  *
  * @typedef {object} Timers
  * @property {(callback: () => void, delay_ms: number) => unknown} set
@@ -35,49 +42,51 @@ const SETTLED_MS = 30_000;
  * @property {number} delay_ms how long this wait is
  * @property {number | null} code of the newest close
  * @property {GatewayError | null} error why it is closed for good
- *
- * @typedef {object} ConnectionEvents
- * @property {() => void} onState
- * @property {(message: ServerMessage, bytes: number) => void} onMessage
- * @property {() => void} onSlow the server found us too slow
  */
 
-/** @type {Timers} */
-const REAL_TIMERS = {
-  set: (callback, delay_ms) => setTimeout(callback, delay_ms),
-  clear: (handle) => clearTimeout(handle),
-};
+/** @type {ConnectionState} */
+const INITIAL = { status: "connecting", welcome: null, delay_ms: 0, code: null, error: null };
 
 export class Connection {
-  /** @type {ConnectionState} */
-  state = { status: "connecting", welcome: null, delay_ms: 0, code: null, error: null };
+  store = new Store(INITIAL);
   #url;
   #options;
-  #events;
+  #onMessage;
   /** @type {WebSocket | null} */
   #socket = null;
   /** @type {Map<string, unknown>} */
   #timers = new Map();
+  /** What is to be sent as soon as the server wants to hear of it. @type {ClientMessage[]} */
+  #waiting = [];
+  /** So many messages were sent before their turn. */
+  #early = 0;
   #attempt = 0;
   #retry_after_ms = 0;
-  #refreshed = false;
+  #isRefreshed = false;
 
   /**
    * @param {string | URL} url
    * @param {ConnectionOptions} options
-   * @param {ConnectionEvents} events
+   * @param {(message: ServerMessage, bytes: number) => void} onMessage
    */
-  constructor(url, options, events) {
+  constructor(url, options, onMessage) {
     this.#url = url;
-    this.#options = { timers: REAL_TIMERS, random: Math.random, WebSocket: globalThis.WebSocket, ...options };
-    this.#events = events;
+    const { WebSocket } = globalThis;
+    /** @type {Timers} */
+    const timers = { set: setTimeout, clear: clearTimeout };
+    this.#options = { client: CLIENT, timers, random: Math.random, WebSocket, ...options };
+    this.#onMessage = onMessage;
+  }
+
+  get state() {
+    return this.store.state;
   }
 
   /** Start, or try again now instead of after the wait. */
   open() {
     if (this.#socket || this.state.status === "closed") return;
-    this.#stopTimers();
-    this.#become({ status: "connecting", delay_ms: 0 });
+    this.#hangUp();
+    this.store.become({ status: "connecting", delay_ms: 0 });
     const { token } = this.#options;
     if (typeof token !== "function") return this.#dial(token);
     Promise.resolve()
@@ -88,73 +97,87 @@ export class Connection {
       );
   }
 
-  /** @param {import("./protocol.js").ClientMessage} message */
+  /**
+   * Send, or have it wait its turn; what is watched again is free.
+   *
+   * @param {ClientMessage} message
+   * @returns {boolean} false: not connected
+   */
   send(message) {
     if (this.state.status !== "open") return false;
-    this.#socket?.send(JSON.stringify(message));
+    if (message.type === "watch") this.#write(message);
+    else this.#waiting.push(message);
+    this.#takeTurns();
     return true;
   }
 
   /** Drop the socket as a bad line would; the way back is the usual one. */
   interrupt() {
-    if (!this.#socket) return;
-    this.#hangUp();
-    this.#lost(1006);
+    if (this.#socket) this.#lost(1006);
   }
 
   /** The end, from this side. */
   close() {
-    this.#hangUp(1000);
-    this.#finish(1000, new GatewayError("closed", "The session was closed."));
+    this.#lost(1000, new GatewayError("closed", "the session was closed"));
   }
 
   /** @param {string | undefined} token */
   #dial(token) {
     if (this.#socket || this.state.status !== "connecting") return;
-    const { WebSocket } = this.#options;
+    const { WebSocket, client } = this.#options;
     const socket = new WebSocket(this.#url, [SUBPROTOCOL]);
     this.#socket = socket;
-    socket.onopen = () => {
-      socket.send(JSON.stringify({ type: "hello", token, client: this.#options.client ?? CLIENT }));
-    };
-    socket.onmessage = (event) => {
-      this.#receive(event.data);
-    };
-    socket.onclose = (event) => {
-      this.#hangUp();
-      this.#lost(event.code);
-    };
+    socket.onopen = () => this.#write({ type: "hello", token, client });
+    socket.onmessage = (event) => this.#receive(event.data);
+    socket.onclose = (event) => this.#lost(event.code);
     this.#listen();
   }
 
-  /** @param {unknown} text */
+  /** @param {any} text */
   #receive(text) {
     this.#listen();
-    const message = typeof text === "string" ? parse(text) : null;
-    if (message === null) return;
+    const message = parse(text);
     if (message.type === "welcome") this.#welcomed(message);
     else if (message.type === "provider") this.#provided(message);
-    else if (message.type === "goaway") this.#retry_after_ms = message.retry_after_ms;
     else {
-      if (message.type === "error" && !message.id) this.#retry_after_ms = message.retry_after_ms ?? this.#retry_after_ms;
-      this.#events.onMessage(message, utf8Bytes(/** @type {string} */ (text)));
+      /** A goaway, or an error about the connection itself. */
+      if (!message.id) this.#retry_after_ms = message.retry_after_ms ?? this.#retry_after_ms;
+      this.#onMessage(message, utf8(text).length);
     }
   }
 
   /** @param {Welcome} welcome */
   #welcomed(welcome) {
     this.#retry_after_ms = 0;
-    this.#refreshed = false;
+    this.#isRefreshed = false;
     this.#after("settled", SETTLED_MS, () => {
       this.#attempt = 0;
     });
-    this.#become({ status: "open", welcome, code: null, delay_ms: 0 });
+    this.store.become({ status: "open", welcome, code: null, delay_ms: 0 });
   }
 
   /** @param {import("./protocol.js").ProviderMessage} message */
   #provided({ type: _, ...provider }) {
-    const { welcome, status } = this.state;
-    if (welcome && status === "open") this.#become({ welcome: { ...welcome, provider } });
+    const { welcome } = this.state;
+    if (welcome) this.store.become({ welcome: { ...welcome, provider } });
+  }
+
+  /** Send what waits, as far as the server lets us be early (PROTOCOL.md §10). */
+  #takeTurns() {
+    const { messages_per_s = Infinity, messages_burst = Infinity } = this.state.welcome?.limits ?? {};
+    while (this.#waiting.length > 0 && this.#early < CAUTION * messages_burst) {
+      this.#write(this.#waiting.shift());
+      if (this.#early++ === 0) this.#awaitTurn(1000 / (CAUTION * messages_per_s));
+    }
+  }
+
+  /** @param {number} turn_ms how often there is one */
+  #awaitTurn(turn_ms) {
+    this.#after("turn", turn_ms, () => {
+      this.#early -= 1;
+      this.#takeTurns();
+      if (this.#early > 0) this.#awaitTurn(turn_ms);
+    });
   }
 
   /** Begin the silence limit anew. */
@@ -162,42 +185,37 @@ export class Connection {
     this.#after("silence", SILENCE_MS, () => this.interrupt());
   }
 
-  /** @param {number} code */
-  #lost(code) {
-    this.#stopTimers();
-    const what = reaction(code);
-    const renewable = typeof this.#options.token === "function";
-    if (what === "stop" || (what === "refresh" && (this.#refreshed || !renewable))) {
-      return this.#finish(
-        code,
-        new GatewayError("disconnected", `The server closed the connection (${code}).`),
-      );
-    }
-    if (what === "refresh") this.#refreshed = true;
-    if (what === "slower") this.#events.onSlow();
-    const delay_ms = backoff(this.#attempt, this.#retry_after_ms, this.#options.random());
-    this.#attempt += 1;
-    this.#after("retry", delay_ms, () => this.open());
-    this.#become({ status: "waiting", delay_ms, code });
+  /** @param {ClientMessage | undefined} message */
+  #write(message) {
+    this.#socket?.send(JSON.stringify(message));
   }
 
-  /**
-   * @param {number} code
-   * @param {GatewayError} error
-   */
-  #finish(code, error) {
+  /** @param {number} code @param {GatewayError} [error] */
+  #lost(code, error = new GatewayError("disconnected", `the connection was closed (${code})`)) {
+    this.#hangUp();
     if (this.state.status === "closed") return;
-    this.#stopTimers();
-    this.#become({ status: "closed", delay_ms: 0, code, error });
+    const isRefused = UNAUTHENTICATED.includes(code);
+    const isRefreshed = this.#isRefreshed || typeof this.#options.token !== "function";
+    if (FINAL.includes(code) || (isRefused && isRefreshed)) {
+      return this.store.become({ status: "closed", delay_ms: 0, code, error });
+    }
+    this.#isRefreshed ||= isRefused;
+    const delay_ms = backoff(this.#attempt++, this.#retry_after_ms, this.#options.random());
+    this.#after("retry", delay_ms, () => this.open());
+    this.store.become({ status: "waiting", delay_ms, code });
   }
 
-  /** @param {number} [code] */
-  #hangUp(code) {
+  /** Be without a socket and without timers. */
+  #hangUp() {
+    this.#timers.forEach(this.#options.timers.clear);
+    this.#timers.clear();
+    this.#waiting = [];
+    this.#early = 0;
     const socket = this.#socket;
     this.#socket = null;
     if (!socket) return;
     socket.onopen = socket.onmessage = socket.onclose = null;
-    socket.close(code);
+    socket.close(1000);
   }
 
   /**
@@ -206,32 +224,17 @@ export class Connection {
    * @param {() => void} callback
    */
   #after(name, delay_ms, callback) {
-    const { timers } = this.#options;
-    timers.clear(this.#timers.get(name));
-    this.#timers.set(name, timers.set(callback, delay_ms));
-  }
-
-  #stopTimers() {
-    for (const handle of this.#timers.values()) this.#options.timers.clear(handle);
-    this.#timers.clear();
-  }
-
-  /** @param {Partial<ConnectionState>} change */
-  #become(change) {
-    this.state = Object.freeze({ ...this.state, ...change });
-    this.#events.onState();
+    const { set, clear } = this.#options.timers;
+    clear(this.#timers.get(name));
+    this.#timers.set(name, set(callback, delay_ms));
   }
 }
 
-/**
- * @param {string} text
- * @returns {ServerMessage | null}
- */
+/** What is no message is one of no type, which everybody ignores. @param {string} text */
 function parse(text) {
   try {
-    const message = JSON.parse(text);
-    return typeof message === "object" && message !== null ? message : null;
+    return Object(JSON.parse(text));
   } catch {
-    return null;
+    return {};
   }
 }

@@ -10,6 +10,8 @@
  * @property {string} [phase]
  * @property {import("./protocol.js").FieldError[]} [errors]
  * @property {Json} [value] what had been reached
+ *
+ * @typedef {Details & {code: string, message: string}} Failed
  */
 
 /**
@@ -17,6 +19,9 @@
  * a whole value), `closed` (this side stopped looking) and `disconnected` (the server does not want us back).
  */
 export class GatewayError extends Error {
+  /** @override */
+  name = "GatewayError";
+
   /**
    * @param {string} code
    * @param {string} message
@@ -24,7 +29,6 @@ export class GatewayError extends Error {
    */
   constructor(code, message, details = {}) {
     super(message);
-    this.name = "GatewayError";
     this.code = code;
     this.retryable = details.retryable ?? false;
     this.param = details.param;
@@ -36,18 +40,11 @@ export class GatewayError extends Error {
 }
 
 /**
- * The error of an ending other than `completed`.
+ * The error of a failure on the wire.
  *
- * @param {import("./protocol.js").Terminal} terminal
- * @param {Json} value
+ * @param {Failed} failure
+ * @param {Json} [value]
  */
-export function endingError(terminal, value) {
-  if (terminal.type === "failed") {
-    const { code, message, ...details } = terminal.error;
-    return new GatewayError(code, message, { ...details, value });
-  }
-  if (terminal.type === "incomplete") {
-    return new GatewayError("incomplete", "The model stopped before the value was whole.", { value });
-  }
-  return new GatewayError("cancelled", "The extraction was cancelled.", { value });
+export function errorOf({ code, message, ...details }, value) {
+  return new GatewayError(code, message, { ...details, value });
 }

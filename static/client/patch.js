@@ -15,14 +15,10 @@
 
 /** An operation that does not fit the value it is applied to. */
 export class PatchError extends Error {
-  /** @param {string} message */
-  constructor(message) {
-    super(message);
-    this.name = "PatchError";
-  }
+  /** @override */
+  name = "PatchError";
 }
 
-const INDEX = /^(?:0|[1-9][0-9]*)$/;
 const BAD_ESCAPE = /~(?![01])/;
 
 /**
@@ -32,14 +28,9 @@ const BAD_ESCAPE = /~(?![01])/;
  * @returns {string[]}
  */
 export function parsePointer(pointer) {
-  if (pointer === "") return [];
-  if (typeof pointer !== "string" || pointer[0] !== "/" || BAD_ESCAPE.test(pointer)) {
-    throw new PatchError(`not a JSON Pointer: ${String(pointer)}`);
-  }
-  return pointer
-    .slice(1)
-    .split("/")
-    .map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~"));
+  const [before, ...tokens] = String(pointer).split("/");
+  if (before !== "" || BAD_ESCAPE.test(pointer)) throw new PatchError(`not a JSON Pointer: ${pointer}`);
+  return tokens.map((token) => token.replaceAll("~1", "/").replaceAll("~0", "~"));
 }
 
 /**
@@ -50,75 +41,41 @@ export function parsePointer(pointer) {
  * @returns {Json}
  */
 export function apply(value, operations) {
-  const draft = new Draft(value);
-  for (const operation of operations) draft.apply(operation);
-  return draft.root;
-}
-
-/** One patch at work: a root, and the containers in it that are copies of our own. */
-class Draft {
-  /** @type {Set<Container>} */
-  #copies = new Set();
-
-  /** @param {Json} root */
-  constructor(root) {
-    this.root = root;
-  }
-
-  /** @param {Operation} operation */
-  apply(operation) {
+  /** What holds the value makes the whole of it a member like any other. */
+  const holder = { "": value };
+  /** Containers that are our own to change. @type {Set<Json>} */
+  const copies = new Set([holder]);
+  for (const operation of operations) {
     const tokens = parsePointer(operation.path);
-    const last = tokens.pop();
-    if (last === undefined) this.root = changedRoot(this.root, operation);
-    else change(this.#parent(tokens, operation.path), last, operation);
-  }
-
-  /**
-   * The container at `tokens`, writable.
-   *
-   * @param {string[]} tokens
-   * @param {string} path
-   */
-  #parent(tokens, path) {
-    let node = this.#writable(this.root, path);
-    this.root = node;
+    /** @type {Container} */
+    let node = holder;
+    let key = "";
     for (const token of tokens) {
-      const child = this.#writable(member(node, token, path), path);
-      put(node, token, child);
-      node = child;
+      node = inside(node, key, operation.path, copies);
+      key = token;
     }
-    return node;
+    change(node, key, operation);
   }
-
-  /**
-   * @param {Json} node
-   * @param {string} path
-   * @returns {Container}
-   */
-  #writable(node, path) {
-    if (node === null || typeof node !== "object") throw new PatchError(`nothing can be inside: ${path}`);
-    if (this.#copies.has(node)) return node;
-    const copy = Array.isArray(node) ? node.slice() : { ...node };
-    this.#copies.add(copy);
-    return copy;
-  }
+  return member(holder, "", "");
 }
 
 /**
- * @param {Json} root
- * @param {Operation} operation
- * @returns {Json}
+ * The container at a member, writable.
+ *
+ * @param {Container} node
+ * @param {string} key
+ * @param {string} path
+ * @param {Set<Json>} copies
+ * @returns {Container}
  */
-function changedRoot(root, operation) {
-  switch (operation.op) {
-    case "add":
-    case "replace":
-      return operation.value;
-    case "append":
-      return grown(root, operation);
-    default:
-      throw new PatchError(`not for a whole value: ${operation.op}`);
-  }
+function inside(node, key, path, copies) {
+  const child = member(node, key, path);
+  if (child === null || typeof child !== "object") throw new PatchError(`not a container: ${path}`);
+  if (copies.has(child)) return child;
+  const copy = Array.isArray(child) ? child.slice() : { ...child };
+  copies.add(copy);
+  put(node, key, copy);
+  return copy;
 }
 
 /**
@@ -127,45 +84,29 @@ function changedRoot(root, operation) {
  * @param {Operation} operation
  */
 function change(node, key, operation) {
-  switch (operation.op) {
+  const { op, path } = operation;
+  const list = Array.isArray(node) ? node : null;
+  const isNew = op === "add" && (!list || key === "-" || key === String(list.length));
+  const before = isNew ? null : member(node, key, path);
+  switch (op) {
     case "add":
-      return Array.isArray(node) ? insert(node, key, operation) : put(node, key, operation.value);
     case "replace":
-      member(node, key, operation.path);
-      return put(node, key, operation.value);
+      if (op === "add" && list) list.splice(isNew ? list.length : Number(key), 0, operation.value);
+      else put(node, key, operation.value);
+      break;
     case "append":
-      return put(node, key, grown(member(node, key, operation.path), operation));
+      if (typeof before !== "string" || typeof operation.value !== "string") {
+        throw new PatchError(`not a text: ${path}`);
+      }
+      put(node, key, before + operation.value);
+      break;
     case "remove":
-      member(node, key, operation.path);
-      if (Array.isArray(node)) node.splice(Number(key), 1);
-      else delete node[key];
-      return undefined;
+      if (list) list.splice(Number(key), 1);
+      else delete (/** @type {{[key: string]: Json}} */ (node)[key]);
+      break;
     default:
-      throw new PatchError(`unknown operation: ${String(/** @type {any} */ (operation).op)}`);
+      throw new PatchError(`not an operation: ${String(op)}`);
   }
-}
-
-/**
- * @param {Json} text
- * @param {Extract<Operation, {op: "append"}>} operation
- */
-function grown(text, operation) {
-  if (typeof text === "string" && typeof operation.value === "string") return text + operation.value;
-  throw new PatchError(`only strings grow: ${operation.path}`);
-}
-
-/**
- * @param {Json[]} list
- * @param {string} key
- * @param {Extract<Operation, {op: "add" | "replace"}>} operation
- */
-function insert(list, key, operation) {
-  const index = key === "-" ? list.length : Number(key);
-  if ((key !== "-" && !INDEX.test(key)) || index > list.length) {
-    throw new PatchError(`no such index: ${operation.path}`);
-  }
-  if (index === list.length) list.push(operation.value);
-  else list.splice(index, 0, operation.value);
 }
 
 /**
@@ -177,12 +118,10 @@ function insert(list, key, operation) {
  * @returns {Json}
  */
 function member(node, key, path) {
-  const isThere = Array.isArray(node)
-    ? INDEX.test(key) && Number(key) < node.length
-    : Object.hasOwn(node, key);
+  const isThere = Object.hasOwn(node, key) && !(key === "length" && Array.isArray(node));
   const found = isThere ? /** @type {{[key: string]: Json}} */ (node)[key] : undefined;
   if (found !== undefined) return found;
-  throw new PatchError(`nothing at: ${path}`);
+  throw new PatchError(`not there: ${path}`);
 }
 
 /**
@@ -191,7 +130,5 @@ function member(node, key, path) {
  * @param {Json} value
  */
 function put(node, key, value) {
-  if (Array.isArray(node)) node[Number(key)] = value;
-  else if (key !== "__proto__") node[key] = value;
-  else Object.defineProperty(node, key, { value, writable: true, enumerable: true, configurable: true });
+  Object.defineProperty(node, key, { value, writable: true, enumerable: true, configurable: true });
 }

@@ -1,16 +1,9 @@
 /**
- * The messages of `extraction.v1` as types, one per heading of PROTOCOL.md (§3, §4), and its few constants.
+ * The messages of `extraction.v1` as types, one per heading of PROTOCOL.md (§3, §4).
  * Fields keep the names they have on the wire.
  */
 
-export const SUBPROTOCOL = "extraction.v1";
-export const CLIENT = "js/0.1";
-
-/** A client gives up after this long without any frame (PROTOCOL.md §7). */
-export const SILENCE_MS = 25_000;
-
-/** The encodings of a watch that carry state. @type {readonly StateEncoding[]} */
-export const ENCODINGS = Object.freeze(["snapshot", "patch", "append"]);
+export {};
 
 /**
  * @typedef {null | boolean | number | string | JsonList | JsonObject} Json
@@ -70,9 +63,11 @@ export const ENCODINGS = Object.freeze(["snapshot", "patch", "append"]);
  * @typedef {{type: "watch", id: string} & WatchRequest & WatchOptions} WatchMessage
  * @typedef {{type: "unwatch", id: string}} Unwatch
  * @typedef {{type: "cancel", id?: string, extraction?: string}} Cancel
+ * @typedef {{type: "follow", id: string, channel: string}} FollowMessage
+ * @typedef {{type: "unfollow", id: string}} Unfollow
  * @typedef {{type: "ping", nonce?: string}} Ping
  * @typedef {{type: "pong", nonce?: string}} Pong
- * @typedef {Hello | Extract | WatchMessage | Unwatch | Cancel | Ping | Pong} ClientMessage
+ * @typedef {Hello | Extract | WatchMessage | Unwatch | Cancel | FollowMessage | Unfollow | Ping | Pong} ClientMessage
  */
 
 /**
@@ -94,8 +89,15 @@ export const ENCODINGS = Object.freeze(["snapshot", "patch", "append"]);
  *   deduplicated: boolean}} Started
  * @typedef {{type: "watching", id: string, extraction: string, epoch: string, rev: number,
  *   state: ExtractionState, recovered: "tail" | "state" | "reset" | null}} Watching
- * @typedef {{type: "snapshot", id: string, epoch: string, rev: number, value: Json, final?: boolean}} Snapshot
- * @typedef {{type: "patch", id: string, from: number, rev: number, ops: Operation[], final?: boolean}} Patch
+ * @typedef {object} Progress how far the model is
+ * @property {string | null} active the innermost place that is being written
+ * @property {string[]} completed of a patch every place that became complete, of a snapshot those inside no other one
+ * @property {string[]} [absent]
+ * @property {string[]} [reopened]
+ * @property {{[pointer: string]: string}} [states]
+ * @typedef {{type: "snapshot", id: string, epoch: string, rev: number, value: Json} & Step} Snapshot
+ * @typedef {{type: "patch", id: string, from: number, rev: number, ops: Operation[]} & Step} Patch
+ * @typedef {{final?: boolean, progress?: Progress}} Step
  * @typedef {object} Item a finished item of an outermost list
  * @property {string} key its identity within the attempt
  * @property {string} path of its list
@@ -131,11 +133,21 @@ export const ENCODINGS = Object.freeze(["snapshot", "patch", "append"]);
  * @typedef {{type: "cancelled"} & Ending} Cancelled
  * @typedef {Completed | Incomplete | Failed | Cancelled} Terminal
  *
+ * @typedef {object} Announcement what happened to an extraction of a channel
+ * @property {string} extraction
+ * @property {string} extractor
+ * @property {string} channel
+ * @property {ExtractionState} state
+ * @property {string} at RFC 3339, in UTC
+ * @typedef {{type: "announcement", id: string} & Announcement} AnnouncementFrame
+ *
  * @typedef {{type: "error", id?: string, extraction?: string, code: string, message: string, param?: string,
  *   retryable: boolean, retry_after_ms?: number}} ErrorMessage
  * @typedef {{type: "provider"} & Provider} ProviderMessage
  * @typedef {{type: "goaway", reason: string, retry_after_ms: number, deadline_ms: number}} Goaway
  *
- * @typedef {Started | Watching | Snapshot | Patch | ItemFrame | TextFrame | Reset | Terminal} WatchFrame what belongs to one watch
- * @typedef {Welcome | WatchFrame | ErrorMessage | ProviderMessage | Goaway | Ping | Pong} ServerMessage
+ * @typedef {Started | Watching | Snapshot | Patch | ItemFrame | TextFrame | Reset | Terminal} WatchFrame what belongs to
+ *   one watch
+ * @typedef {Welcome | WatchFrame | AnnouncementFrame | ErrorMessage | ProviderMessage | Goaway | Ping
+ *   | Pong} ServerMessage
  */

@@ -9,8 +9,8 @@
  * 5. Of text, reasoning and items, which may be repeated, what we have already changes nothing.
  */
 
-import { GatewayError, endingError } from "./errors.js";
-import { PatchError, apply } from "./patch.js";
+import { errorOf } from "./errors.js";
+import { apply } from "./patch.js";
 
 /**
  * @typedef {import("./protocol.js").Json} Json
@@ -26,15 +26,18 @@ import { PatchError, apply } from "./patch.js";
  * @property {Json} snapshot of `items`, the value it ends with
  * @property {string} reasoning what the model has thought aloud so far, where it was asked for
  * @property {boolean} final the value is the validated one
- * @property {GatewayError | null} error
+ * @property {import("./protocol.js").Progress | null} progress of the newest update, where it was asked for
+ * @property {import("./errors.js").GatewayError | null} error
  * @property {Terminal | null} ending
+ * @property {boolean} checked the value has the digest that its ending names; false at the end too where none is to be
+ *   had (a page from plain http), of `text` and with `paths`
  * @property {import("./protocol.js").Reset | null} reset the newest one
  *
  * @typedef {"applied" | "ignored" | "ended" | "rewatch"} Verdict
  */
 
 /** @type {ReplicaState} */
-const BLANK = Object.freeze({
+const BLANK = {
   status: "waiting",
   epoch: null,
   rev: null,
@@ -42,38 +45,40 @@ const BLANK = Object.freeze({
   snapshot: null,
   reasoning: "",
   final: false,
+  progress: null,
   error: null,
   ending: null,
+  checked: false,
   reset: null,
-});
+};
 
 export class Replica {
   /** @type {ReplicaState} */
   state = BLANK;
-  #stopped = false;
+  /** Nothing is applied until the server answers. */
+  isStopped = false;
   /** Where what we have of each ends, in UTF-16 code units, as `at` counts. */
   #ends = { text: 0, reasoning: 0 };
 
-  /** @param {import("./protocol.js").Encoding} [encoding] of the watch */
-  constructor(encoding) {
+  /**
+   * @param {import("./protocol.js").Encoding} [encoding] of the watch
+   * @param {Json} [value] to show until the first one comes
+   */
+  constructor(encoding, value = null) {
     /** The value before anything has come; null: that of a revision. @type {Json} */
     this.blank = encoding === "text" ? "" : encoding === "items" ? [] : null;
-    this.#become({ value: this.blank });
+    this.#become({ value: this.blank ?? value });
   }
 
-  /** Where a new `watch` goes on. @returns {Position | "start"} */
+  /** Where a new `watch` goes on. */
   get position() {
     const { epoch, rev } = this.state;
-    return epoch === null || rev === null ? "start" : { epoch, rev };
+    return rev === null ? "start" : /** @type {Position} */ ({ epoch, rev });
   }
 
-  get ended() {
-    return this.state.ending !== null || this.state.error !== null;
-  }
-
-  /** Apply nothing until the server answers. */
-  stop() {
-    this.#stopped = true;
+  /** The value of the extraction: of `items` what comes behind them. */
+  get whole() {
+    return Array.isArray(this.blank) ? this.state.snapshot : this.state.value;
   }
 
   /**
@@ -83,14 +88,13 @@ export class Replica {
    * @returns {Verdict}
    */
   receive(frame) {
-    if (this.ended) return "ignored";
+    if (this.state.ending) return "ignored";
     if (frame.type === "started" || frame.type === "watching") return this.#answered(frame);
-    if (this.#stopped) return "ignored";
+    if (this.isStopped) return "ignored";
     switch (frame.type) {
       case "snapshot":
-        return this.#snapshot(frame);
       case "patch":
-        return this.#patch(frame);
+        return this.#update(frame);
       case "item":
         return this.#item(frame);
       case "text":
@@ -108,14 +112,9 @@ export class Replica {
     }
   }
 
-  /** End this watch from our side. @param {GatewayError} error */
-  fail(error) {
-    if (!this.ended) this.#become({ status: error.code === "cancelled" ? "cancelled" : "failed", error });
-  }
-
   /** @param {import("./protocol.js").Started | import("./protocol.js").Watching} frame */
   #answered(frame) {
-    this.#stopped = false;
+    this.isStopped = false;
     const { state: status, epoch } = frame;
     if (epoch === this.state.epoch) return this.#become({ status });
     const begun = this.blank === null ? {} : { epoch, rev: null };
@@ -132,7 +131,7 @@ export class Replica {
   #item({ type: _, id, rev, ...item }) {
     const items = /** @type {any[]} */ (this.state.value);
     const place = items.findIndex(({ key }) => key === item.key);
-    if (place >= 0 && JSON.stringify(items[place]) === JSON.stringify(item)) return "ignored";
+    if (JSON.stringify(items[place]) === JSON.stringify(item)) return "ignored";
     return this.#grown({ value: Object.assign([...items], { [place < 0 ? items.length : place]: item }) });
   }
 
@@ -145,35 +144,34 @@ export class Replica {
     return this.#grown({ [name]: this.state[name] + fresh });
   }
 
-  /** The model has begun to write. @param {Partial<ReplicaState>} change */
+  /** The model has begun to write, but for revision 0. @param {Partial<ReplicaState>} change */
   #grown(change) {
     const { status } = this.state;
-    return this.#become({ ...change, status: status === "waiting" || status === "queued" ? "running" : status });
-  }
-
-  /** @param {import("./protocol.js").Snapshot} frame @returns {Verdict} */
-  #snapshot(frame) {
-    const { epoch, rev } = this.state;
-    if (rev !== null && frame.epoch !== epoch) return this.#gap();
-    if (rev !== null && frame.rev <= rev) return "ignored";
-    return this.#update(frame.epoch, frame, frame.value);
+    const begins = change.rev !== 0 && (status === "waiting" || status === "queued");
+    return this.#become({ ...change, status: begins ? "running" : status });
   }
 
   /**
    * After one that does not fit, the next `watch` begins with a whole value.
    *
-   * @param {import("./protocol.js").Patch} frame
+   * @param {import("./protocol.js").Snapshot | import("./protocol.js").Patch} frame
    * @returns {Verdict}
    */
-  #patch(frame) {
+  #update(frame) {
     const { epoch, rev, value } = this.state;
-    if (rev === null || epoch === null) return this.#gap();
-    if (frame.rev <= rev) return "ignored";
-    if (frame.from !== rev) return this.#gap();
+    const isPatch = frame.type === "patch";
+    if (isPatch ? rev === null : rev !== null && frame.epoch !== epoch) return this.#gap();
+    if (rev !== null && frame.rev <= rev) return "ignored";
+    if (isPatch && frame.from !== rev) return this.#gap();
     try {
-      return this.#update(epoch, frame, apply(value, frame.ops));
-    } catch (error) {
-      if (!(error instanceof PatchError)) throw error;
+      return this.#grown({
+        epoch: isPatch ? epoch : frame.epoch,
+        rev: frame.rev,
+        final: frame.final ?? false,
+        progress: frame.progress ?? null,
+        [this.blank === null ? "value" : "snapshot"]: isPatch ? apply(value, frame.ops) : frame.value,
+      });
+    } catch {
       this.#become({ rev: null });
       return this.#gap();
     }
@@ -182,28 +180,18 @@ export class Replica {
   /** @param {Terminal} frame @returns {Verdict} */
   #terminal(frame) {
     const { epoch, rev, value } = this.state;
-    const isText = this.blank === "";
-    if ((isText || rev !== null) && frame.epoch !== epoch) return this.#gap();
-    if (!isText && frame.rev !== rev && (rev !== null || frame.type === "completed")) return this.#gap();
-    const error = frame.type === "completed" ? null : endingError(frame, value);
-    this.#become({ status: frame.type, ending: frame, error });
+    const isOurs = frame.epoch === epoch && (frame.rev === rev || this.blank === "");
+    if (!isOurs && (rev !== null || frame.type === "completed")) return this.#gap();
+    const { type: status } = frame;
+    /** @type {import("./errors.js").Failed} */
+    const failure = status === "failed" ? frame.error : { code: status, message: `the extraction is ${status}` };
+    this.#become({ status, ending: frame, error: status === "completed" ? null : errorOf(failure, value) });
     return "ended";
-  }
-
-  /**
-   * @param {string} epoch
-   * @param {{rev: number, final?: boolean}} frame
-   * @param {Json} value
-   */
-  #update(epoch, frame, value) {
-    const { rev, final = false } = frame;
-    this.#become({ epoch, rev, final, [this.blank === null ? "value" : "snapshot"]: value });
-    return rev > 0 ? this.#grown({}) : "applied";
   }
 
   /** @returns {Verdict} */
   #gap() {
-    this.#stopped = true;
+    this.isStopped = true;
     return "rewatch";
   }
 

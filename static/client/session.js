@@ -1,62 +1,47 @@
 /** One session: many watches on one connection that comes back (PROTOCOL.md §2–§5). */
 
+import { randomKey } from "./bytes.js";
 import { Connection } from "./connection.js";
-import { GatewayError } from "./errors.js";
-import { randomKey } from "./text.js";
+import { errorOf } from "./errors.js";
+import { Follow } from "./follow.js";
+import { TOO_SLOW } from "./reconnect.js";
 import { Watch } from "./watch.js";
 
 /**
  * @typedef {import("./connection.js").ConnectionState} ConnectionState
- * @typedef {import("./protocol.js").ServerMessage} ServerMessage
  * @typedef {import("./watch.js").ExtractOptions} ExtractOptions
  * @typedef {import("./watch.js").WatchingOptions} WatchingOptions
+ * @typedef {import("./errors.js").GatewayError} GatewayError
+ *
+ * @typedef {object} Live what a watch and a follow have in common, and what only a watch has
+ * @property {() => void} ask
+ * @property {(error: GatewayError) => void} fail
+ * @property {(message: any, bytes: number) => void} receive
+ * @property {boolean} [isAnswered]
+ * @property {() => void} [slowDown]
  */
 
 export class Session {
   /** Errors that belong to no watch, the newest one. @type {GatewayError | null} */
   error = null;
   #connection;
-  /** @type {Map<string, Watch>} */
-  #watches = new Map();
+  /** Watches and follows that have not ended. @type {Map<string, Live>} */
+  #live = new Map();
   #names = 0;
-  #isOpen = false;
-  /** @type {Set<(state: ConnectionState) => void>} */
-  #listeners = new Set();
-  #line = {
-    /** @param {import("./protocol.js").ClientMessage} message */
-    send: (message) => this.#connection.send(message),
-    /** @param {Watch} watch */
-    forget: (watch) => void this.#watches.delete(watch.id),
-  };
 
   /**
    * @param {string | URL} url
    * @param {import("./connection.js").ConnectionOptions} options
    */
   constructor(url, options) {
-    this.#connection = new Connection(url, options, {
-      onState: () => this.#changed(),
-      onMessage: (message, bytes) => this.#route(message, bytes),
-      onSlow: () => {
-        for (const watch of this.#watches.values()) watch.slowDown();
-      },
-    });
+    this.#connection = new Connection(url, options, (message, bytes) => this.#route(message, bytes));
+    /** The connection's newest state; the same object until something changes. */
+    this.getSnapshot = this.#connection.store.getSnapshot;
+    /** Hear of every change of the connection; what it returns stops that. */
+    this.subscribe = this.#connection.store.subscribe;
+    this.subscribe((state, before) => this.#changed(state, before.status));
     this.#connection.open();
   }
-
-  /** The connection's newest state; the same object until something changes. */
-  getSnapshot = () => this.#connection.state;
-
-  /**
-   * Hear of every change of the connection.
-   *
-   * @param {(state: ConnectionState) => void} listener
-   * @returns {() => void} stops it
-   */
-  subscribe = (listener) => {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  };
 
   /**
    * Start an extraction and watch it.
@@ -64,7 +49,7 @@ export class Session {
    * @param {ExtractOptions} request
    */
   extract(request) {
-    return this.#open({ key: randomKey(), ...request });
+    return this.#open(Watch, { key: randomKey(), ...request });
   }
 
   /**
@@ -73,7 +58,16 @@ export class Session {
    * @param {WatchingOptions} request
    */
   watch(request) {
-    return this.#open(request);
+    return this.#open(Watch, request);
+  }
+
+  /**
+   * Hear of a channel's extractions: those that have not ended, and every change from now on.
+   *
+   * @param {{channel: string}} request
+   */
+  follow(request) {
+    return this.#open(Follow, request);
   }
 
   /** Try again now instead of after the wait. */
@@ -91,39 +85,44 @@ export class Session {
     this.#connection.close();
   }
 
-  /** @param {ExtractOptions | WatchingOptions} request */
-  #open(request) {
-    const watch = new Watch(`w${++this.#names}`, request, this.#line);
-    const { status, error } = this.#connection.state;
-    if (status === "closed" && error) watch.fail(error);
-    else {
-      this.#watches.set(watch.id, watch);
-      if (status === "open") watch.ask();
-    }
-    return watch;
+  /**
+   * @template {Watch | Follow} T, R
+   * @param {new (id: string, request: R, line: Connection) => T} Kind
+   * @param {R} request
+   */
+  #open(Kind, request) {
+    const id = `w${++this.#names}`;
+    const opened = new Kind(id, request, this.#connection);
+    this.#live.set(id, opened);
+    opened.subscribe(({ error, ending }) => {
+      if (error || ending) this.#live.delete(id);
+    });
+    const { status, error } = this.getSnapshot();
+    if (error) opened.fail(error);
+    else if (status === "open") opened.ask();
+    return opened;
   }
 
-  #changed() {
-    const state = this.#connection.state;
-    const opens = state.status === "open" && !this.#isOpen;
-    this.#isOpen = state.status === "open";
-    if (opens) for (const watch of [...this.#watches.values()]) watch.ask();
-    if (state.error) for (const watch of [...this.#watches.values()]) watch.fail(state.error);
-    for (const listener of [...this.#listeners]) listener(state);
+  /** @param {ConnectionState} state @param {string} before */
+  #changed({ status, error, code }, before) {
+    for (const each of [...this.#live.values()]) {
+      if (error) each.fail(error);
+      else if (status === "open" && before !== status) each.ask();
+      else if (status === "waiting" && code === TOO_SLOW) each.slowDown?.();
+    }
   }
 
   /**
-   * @param {ServerMessage} message
+   * @param {import("./protocol.js").ServerMessage} message
    * @param {number} bytes
    */
   #route(message, bytes) {
-    const watch = "id" in message && message.id !== undefined ? this.#watches.get(message.id) : undefined;
+    const meant = this.#live.get(/** @type {{id?: string}} */ (message).id ?? "");
     if (message.type === "error") {
-      const { code, message: words, ...details } = message;
-      const error = new GatewayError(code, words, details);
-      if (watch) watch.refuse(error);
-      else this.error = error;
-    } else if (watch) watch.receive(/** @type {import("./protocol.js").WatchFrame} */ (message), bytes);
+      const error = errorOf(message);
+      if (!meant) this.error = error;
+      else if (!meant.isAnswered) meant.fail(error);
+    } else meant?.receive(message, bytes);
   }
 }
 

@@ -3,11 +3,14 @@
  * ask, take frames, ask again after a gap or a new connection (PROTOCOL.md §3–§5).
  */
 
+import { digest } from "./bytes.js";
 import { GatewayError } from "./errors.js";
 import { Replica } from "./replica.js";
+import { Store } from "./store.js";
 
 /** So many times in a row a server may answer a gap with another one. */
 const MAX_REWATCHES = 5;
+const USUAL_MS = 40;
 const SLOWEST_MS = 1000;
 
 /**
@@ -20,32 +23,24 @@ const SLOWEST_MS = 1000;
  *
  * @typedef {object} Line what a watch needs of its session
  * @property {(message: ClientMessage) => boolean} send false: not connected
- * @property {(watch: Watch) => void} forget
  */
 
 export class Watch {
   /** The name of the extraction, once the server has given one. @type {string | null} */
   extraction;
-  /** What came for this watch so far. */
-  bytes = 0;
-  frames = 0;
   #line;
   #replica;
-  /** @type {ExtractOptions} */
+  #store;
+  /** @type {ExtractOptions & {extraction?: string}} */
   #request;
-  #options;
   #asked = false;
-  #answered = false;
   #rewatches = 0;
   #isCancelling = false;
-  /** @type {Set<(state: ReplicaState) => void>} */
-  #listeners = new Set();
+  #isOver = false;
+  /** What a digest that differs means; null: to ask once more. @type {GatewayError | null} */
+  #doubt = null;
   /** @type {Set<(frame: WatchFrame, bytes: number) => void>} */
   #observers = new Set();
-  /** @type {(value: Json) => void} */
-  #resolve = () => {};
-  /** @type {(error: GatewayError) => void} */
-  #reject = () => {};
 
   /**
    * @param {string} id
@@ -55,32 +50,27 @@ export class Watch {
   constructor(id, request, line) {
     this.id = id;
     this.#line = line;
-    const { encoding, interval_ms, progress, reasoning, skeleton, paths } = request;
-    this.#options = { encoding, interval_ms, progress, reasoning, skeleton, paths };
-    this.#replica = new Replica(encoding);
-    this.extraction = "extraction" in request ? request.extraction : null;
     this.#request = { ...request };
-    /** The validated value, of `text` the whole text; rejects with a {@link GatewayError} on any other ending. @type {Promise<Json>} */
+    this.extraction = this.#request.extraction ?? null;
+    this.#replica = new Replica(request.encoding);
+    this.#store = new Store(this.#replica.state);
+    /** The newest state; the same object until something changes. */
+    this.getSnapshot = this.#store.getSnapshot;
+    /** Hear of every change of state; what it returns stops that. */
+    this.subscribe = this.#store.subscribe;
+    /**
+     * The validated value, of `text` the whole text; rejects with a {@link GatewayError} on any other ending.
+     *
+     * @type {Promise<Json>}
+     */
     this.result = new Promise((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
+      this.subscribe(({ error, ending }) => {
+        if (error) reject(error);
+        else if (ending) resolve(this.#replica.whole);
+      });
     });
     this.result.catch(() => {});
   }
-
-  /** The newest state; the same object until something changes. */
-  getSnapshot = () => this.#replica.state;
-
-  /**
-   * Hear of every change of state.
-   *
-   * @param {(state: ReplicaState) => void} listener
-   * @returns {() => void} stops it
-   */
-  subscribe = (listener) => {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
-  };
 
   /**
    * See every frame of this watch as it came.
@@ -94,46 +84,43 @@ export class Watch {
   }
 
   /** The values in turn; a slow loop sees fewer. Ends like `result` does. */
-  async *[Symbol.asyncIterator]() {
+  [Symbol.asyncIterator]() {
     let value = this.#replica.blank;
+    /** @type {number | null} */
     let rev = null;
-    for (;;) {
-      const state = this.#replica.state;
-      if (state.value !== value || (state.rev !== null && state.rev !== rev)) {
-        ({ value, rev } = state);
-        yield value;
-      } else if (state.error?.code === "closed") return;
-      else if (state.error) throw state.error;
-      else if (state.ending) return;
-      else await this.#changed();
-    }
+    return this.#store.each((state) => {
+      if (state.value === value && (state.rev === null || state.rev === rev)) return [];
+      ({ value, rev } = state);
+      return [value];
+    });
   }
 
   /** End the extraction, for everybody who watches it. */
   cancel() {
-    if (this.#replica.ended) return;
-    if (!this.#asked) return this.fail(new GatewayError("cancelled", "Cancelled before it was started."));
+    if (this.#isOver) return;
+    if (!this.#asked) return this.fail(new GatewayError("cancelled", "the extraction was cancelled"));
     this.#isCancelling = true;
-    if (this.#answered) this.#line.send({ type: "cancel", id: this.id });
+    this.#sayCancel();
   }
 
   /** Stop looking; the extraction goes on. */
   close() {
-    if (this.#replica.ended) return;
+    if (this.#isOver) return;
     if (this.#asked) this.#line.send({ type: "unwatch", id: this.id });
-    this.fail(
-      new GatewayError("closed", "Nobody looks at this any more.", { value: this.#replica.state.value }),
-    );
+    const { value } = this.getSnapshot();
+    this.fail(new GatewayError("closed", "the watch was closed", { value }));
   }
 
   /** Ask the server: at first, after a gap, on a new connection. */
   ask() {
-    this.#answered = false;
-    this.#replica.stop();
+    if (this.#isOver || this.#replica.state.ending) return;
+    this.#replica.isStopped = true;
     const { id, extraction } = this;
+    const { encoding, interval_ms, progress, reasoning, skeleton, paths } = this.#request;
+    const options = { encoding, interval_ms, progress, reasoning, skeleton, paths };
     /** @type {ClientMessage} */
     const message = extraction
-      ? { type: "watch", id, extraction, from: this.#replica.position, ...this.#options }
+      ? { type: "watch", id, extraction, from: this.#replica.position, ...options }
       : { type: "extract", id, ...this.#request };
     this.#asked = this.#line.send(message) || this.#asked;
   }
@@ -143,71 +130,68 @@ export class Watch {
    * @param {number} bytes
    */
   receive(frame, bytes) {
-    this.bytes += bytes;
-    this.frames += 1;
-    if (frame.type === "started" || frame.type === "watching") this.#accept(frame.extraction);
-    const before = this.#replica.state;
     const verdict = this.#replica.receive(frame);
+    if ("extraction" in frame) {
+      this.extraction = frame.extraction;
+      this.#sayCancel();
+    }
     for (const observer of this.#observers) observer(frame, bytes);
-    if (verdict === "rewatch") this.#rewatch();
-    else if (verdict === "applied" && frame.type !== "watching") this.#rewatches = 0;
-    if (this.#replica.state !== before) this.#tell();
+    if (verdict === "rewatch") {
+      if (++this.#rewatches > MAX_REWATCHES) {
+        this.fail(new GatewayError("internal", "the updates do not fit together"));
+      }
+      return this.ask();
+    }
+    if (verdict === "ignored") return;
+    if (frame.type !== "watching") this.#rewatches = 0;
+    if (frame.type === "completed" && frame.digest && this.#replica.blank !== "") void this.#check(frame.digest);
+    else this.#tell(this.#replica.state);
   }
 
-  /**
-   * The server refused something about this watch.
-   *
-   * @param {GatewayError} error
-   */
-  refuse(error) {
-    if (!this.#answered) this.fail(error);
+  /** Whether what was asked last has its answer: an error of the server's does not end this watch any more. */
+  get isAnswered() {
+    return !this.#replica.isStopped;
   }
 
-  /** @param {GatewayError} error */
+  /** End this watch from our side. @param {GatewayError} error */
   fail(error) {
-    if (this.#replica.ended) return;
-    this.#replica.fail(error);
-    this.#tell();
+    const { code } = error;
+    if (this.#replica.state.ending && code !== "closed") this.#doubt = error;
+    else this.#tell({ status: code === "cancelled" ? code : "failed", error });
   }
 
   /** Be satisfied with half as many updates. */
   slowDown() {
-    const interval_ms = Math.min(SLOWEST_MS, 2 * Math.max(40, this.#options.interval_ms ?? 40));
-    this.#options.interval_ms = this.#request.interval_ms = interval_ms;
+    const { interval_ms = USUAL_MS } = this.#request;
+    this.#request.interval_ms = Math.min(SLOWEST_MS, 2 * Math.max(USUAL_MS, interval_ms));
   }
 
-  /** @param {string} extraction */
-  #accept(extraction) {
-    this.extraction = extraction;
-    this.#answered = true;
-    if (this.#isCancelling) this.#line.send({ type: "cancel", id: this.id });
+  /** Say that it is to be ended, once the server knows this watch. */
+  #sayCancel() {
+    if (this.#isCancelling && this.isAnswered) this.#line.send({ type: "cancel", id: this.id });
   }
 
-  #rewatch() {
-    this.#rewatches += 1;
-    if (this.#rewatches <= MAX_REWATCHES) this.ask();
-    else this.fail(new GatewayError("internal", "The server's updates do not fit together."));
+  /**
+   * Let the ending count once the value has its digest. Meanwhile the line may go and come, or this may be closed.
+   *
+   * @param {string} claim
+   */
+  async #check(claim) {
+    const { state, whole } = this.#replica;
+    const own = await digest(whole).catch(() => null);
+    if (own === null || own === claim) this.#tell({ ...state, checked: own !== null });
+    else {
+      this.#replica = new Replica(this.#request.encoding, state.value);
+      if (this.#doubt) this.fail(this.#doubt);
+      this.#doubt = new GatewayError("internal", "the digest does not fit the value");
+      this.ask();
+    }
   }
 
-  #tell() {
-    const { state, ended } = this.#replica;
-    if (ended) this.#settle(state);
-    for (const listener of [...this.#listeners]) listener(state);
-  }
-
-  /** @param {ReplicaState} state */
-  #settle(state) {
-    this.#line.forget(this);
-    if (state.error) this.#reject(state.error);
-    else this.#resolve(this.#options.encoding === "items" ? state.snapshot : state.value);
-  }
-
-  #changed() {
-    return new Promise((resolve) => {
-      const stop = this.subscribe((state) => {
-        stop();
-        resolve(state);
-      });
-    });
+  /** @param {Partial<ReplicaState>} change */
+  #tell(change) {
+    if (this.#isOver) return;
+    this.#isOver = Boolean(change.ending ?? change.error);
+    this.#store.become(change);
   }
 }

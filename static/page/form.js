@@ -1,6 +1,6 @@
 /** What is asked for: the extractor or a schema of one's own, the text, the model, the encoding, the interval. */
 
-import { utf8Bytes } from "../client/text.js";
+import { utf8 } from "../client/bytes.js";
 import { byId, el, setText, showOnly } from "./dom.js";
 import { EXAMPLES, FIRST } from "./examples.js";
 import { hasNoFields } from "./lint.js";
@@ -168,7 +168,7 @@ export class Form {
 
   get #excess() {
     const { input, schema, extractor } = this.#written;
-    const bytes = utf8Bytes(JSON.stringify(input)) + (extractor === OWN ? utf8Bytes(schema) : 0);
+    const bytes = utf8(JSON.stringify(input) + (extractor === OWN ? schema : "")).length;
     return excessOf({ chars: input.length, bytes }, this.#welcome);
   }
 

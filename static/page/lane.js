@@ -3,7 +3,6 @@
  * only count what the same run costs in each encoding.
  */
 
-import { ENCODINGS, digest } from "../client/index.js";
 import { isWritten } from "./ghosts.js";
 import { Progress } from "./progress.js";
 
@@ -12,6 +11,8 @@ const KEPT_FRAMES = 200;
 /** Longer frames are described rather than kept. */
 const LONG_FRAME_BYTES = 8_000;
 const SHOWN_CHARS = 400;
+/** What is compared: the encodings that carry state. @type {readonly Encoding[]} */
+export const ENCODINGS = ["snapshot", "patch", "append"];
 
 /**
  * @typedef {import("../client/index.js").Session} Session
@@ -34,7 +35,7 @@ const SHOWN_CHARS = 400;
  * @property {number | null} first_value_ms
  * @property {number | null} total_ms
  * @property {boolean} isProven
- * @property {{[encoding in Encoding]: number}} bytes
+ * @property {{[encoding in Encoding]?: number}} bytes
  *
  * @typedef {Start & Past} LaneRecord
  */
@@ -50,7 +51,7 @@ export class Lane {
   isStopping = false;
   /** A recording plays, no model. */
   isRecorded;
-  /** Every watch ended with the digest that this page computed from its own value. */
+  /** Every watch ended with a value that has the digest which the gateway names. */
   isProven = false;
   /** Whether this attempt has shown a leaf. */
   hasBegun = false;
@@ -64,6 +65,8 @@ export class Lane {
   #past = null;
   /** @type {Map<Encoding, Watch>} */
   #meters = new Map();
+  /** What the run has cost in each encoding. @type {{[encoding in Encoding]?: number}} */
+  #bytes = {};
   /** @type {Watch} */
   #watch;
   /** What is shown until a new watch has something. @type {import("../client/replica.js").ReplicaState} */
@@ -90,6 +93,7 @@ export class Lane {
     if ("extraction" in start) {
       const { first_value_ms, total_ms, isProven, started_at } = (this.#past = start);
       Object.assign(this, { first_value_ms, total_ms, isProven });
+      this.#bytes = { ...start.bytes };
       this.#started_at = started_at;
       this.#watch = this.#watchAgain(start.extraction);
     } else this.#watch = session.extract({ ...order.request, encoding, interval_ms, progress: true });
@@ -133,17 +137,14 @@ export class Lane {
   get record() {
     const { number, order, encoding, first_value_ms, total_ms, isProven } = this;
     const { extraction } = this.#watch;
-    const bytes = /** @type {Past["bytes"]} */ (
-      Object.fromEntries(ENCODINGS.map((each) => [each, this.bytesOf(each)]))
-    );
     const times = { started_at: this.#started_at, first_value_ms, total_ms };
     const start = { number, order, encoding, interval_ms: this.#interval_ms };
-    return extraction === null ? null : { ...start, ...times, extraction, isProven, bytes };
+    return extraction === null ? null : { ...start, ...times, extraction, isProven, bytes: this.#bytes };
   }
 
   /** What the run has cost in an encoding. @param {Encoding} encoding */
   bytesOf(encoding) {
-    return (this.#past?.bytes[encoding] ?? 0) + (this.#meters.get(encoding)?.bytes ?? 0);
+    return this.#bytes[encoding] ?? 0;
   }
 
   /** Go on in another encoding: a new watch on the same extraction, the old one is dropped. @param {Encoding} encoding */
@@ -221,11 +222,13 @@ export class Lane {
     if (this.#meters.size > 0 || (this.#past && this.total_ms !== null)) return;
     for (const encoding of ENCODINGS) {
       const meter = this.#session.watch({ extraction, encoding, interval_ms: this.#interval_ms });
-      meter.subscribe(this.#onChange);
-      meter.result.then(
-        () => this.#prove(),
-        () => {},
-      );
+      meter.observe((_, bytes) => {
+        this.#bytes[encoding] = this.bytesOf(encoding) + bytes;
+      });
+      meter.subscribe(() => {
+        this.isProven = [...this.#meters.values()].every((each) => each.getSnapshot().checked);
+        this.#onChange();
+      });
       this.#meters.set(encoding, meter);
     }
     const wanted = this.encoding;
@@ -233,16 +236,6 @@ export class Lane {
       this.encoding = asked;
       queueMicrotask(() => this.switchTo(wanted));
     }
-  }
-
-  async #prove() {
-    const ends = [...this.#meters.values()].map((watch) => watch.getSnapshot());
-    if (!ends.every(({ ending }) => ending?.type === "completed")) return;
-    const digests = await Promise.all(ends.map(({ value }) => digest(value)));
-    this.isProven = ends.every(
-      ({ ending }, at) => ending?.digest !== undefined && ending.digest === digests[at],
-    );
-    this.#onChange();
   }
 
   /**

@@ -1,7 +1,7 @@
 /** The wire made visible: what this very run costs in each encoding, and the frames as they came. */
 
-import { ENCODINGS } from "../client/index.js";
 import { byId, el, place, setText } from "./dom.js";
+import { ENCODINGS } from "./lane.js";
 import { inBytes, inTime } from "./words.js";
 
 /** @typedef {import("./lane.js").Lane} Lane */

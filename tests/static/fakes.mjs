@@ -1,6 +1,67 @@
-/** A WebSocket whose other end is the test, and a clock that moves when it is told to. */
+/** A WebSocket whose other end is the test, a clock that moves when it is told to, and a session between them. */
+
+import { createHash } from "node:crypto";
+
+import { connect } from "../../static/client/index.js";
 
 /** @typedef {any} Message */
+
+/** @param {object} [options] */
+export function setUp(options = {}) {
+  const server = new FakeServer();
+  const clock = new ManualClock();
+  const session = connect("ws://gateway/v1/ws", {
+    WebSocket: server.WebSocket,
+    timers: clock.timers,
+    random: () => 1,
+    ...options,
+  });
+  return { server, clock, session };
+}
+
+/** A session that is welcome, with the hello taken away. @param {object} [options] @param {Message} [welcome] */
+export function welcomed(options, welcome) {
+  const all = setUp(options);
+  all.server.socket.welcome(welcome).take();
+  return all;
+}
+
+/** Of a text in canonical form. @param {string} canonical */
+export function sha256(canonical) {
+  return createHash("sha256").update(canonical).digest("hex");
+}
+
+/** The platform's SHA-256, which is ready when the test says so. */
+export class ManualHashing {
+  /** @type {(() => void)[]} */
+  #waiting = [];
+
+  /** @param {import("node:test").TestContext} context until whose end it is the platform's */
+  constructor(context) {
+    /** @param {string} _ @param {Uint8Array} bytes */
+    const digest = (_, bytes) =>
+      new Promise((resolve) => {
+        this.#waiting.push(() => resolve(createHash("sha256").update(bytes).digest()));
+      });
+    replaceSubtle(context, { digest });
+  }
+
+  get isIdle() {
+    return this.#waiting.length === 0;
+  }
+
+  /** Be ready, and let everything happen that waited for it. */
+  async finish() {
+    for (const ready of this.#waiting.splice(0)) ready();
+    await new Promise(setImmediate);
+  }
+}
+
+/** @param {import("node:test").TestContext} context @param {object | undefined} subtle */
+export function replaceSubtle(context, subtle) {
+  Object.defineProperty(crypto, "subtle", { configurable: true, value: subtle });
+  context.after(() => Reflect.deleteProperty(crypto, "subtle"));
+}
 
 export class ManualClock {
   now = 0;

@@ -3,30 +3,9 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { connect } from "../../static/client/index.js";
-import { FakeServer, ManualClock } from "./fakes.mjs";
+import { setUp, sha256, welcomed } from "./fakes.mjs";
 
 /** @typedef {any} Message */
-
-/** @param {object} [options] */
-function setUp(options = {}) {
-  const server = new FakeServer();
-  const clock = new ManualClock();
-  const session = connect("ws://gateway/v1/ws", {
-    WebSocket: server.WebSocket,
-    timers: clock.timers,
-    random: () => 1,
-    ...options,
-  });
-  return { server, clock, session };
-}
-
-/** A session that is welcome, with the hello taken away. @param {object} [options] */
-function welcomed(options) {
-  const all = setUp(options);
-  all.server.socket.welcome().take();
-  return all;
-}
 
 const started = {
   type: "started",
@@ -47,7 +26,7 @@ const watching = {
 };
 const first = { type: "snapshot", id: "w1", epoch: "e1", rev: 1, value: { a: "x" } };
 const second = { type: "patch", id: "w1", from: 1, rev: 2, ops: [{ op: "append", path: "/a", value: "y" }] };
-const completed = { type: "completed", id: "w1", epoch: "e1", rev: 2, digest: "d" };
+const completed = { type: "completed", id: "w1", epoch: "e1", rev: 2, digest: sha256('{"a":"xy"}') };
 
 describe("an extraction", () => {
   test("is asked for after the welcome, with a random key", () => {
@@ -70,7 +49,7 @@ describe("an extraction", () => {
     server.socket.say(started, first, second, completed);
     assert.deepEqual(await watch.result, { a: "xy" });
     assert.equal(watch.extraction, "x1");
-    assert.equal(watch.getSnapshot().ending?.digest, "d");
+    assert.deepEqual(watch.getSnapshot().ending, completed);
   });
 
   test("is iterated: a slow loop sees fewer values, and always the last", async () => {
@@ -85,6 +64,20 @@ describe("an extraction", () => {
     assert.deepEqual(seen, [{ a: "x" }, { a: "xy" }]);
   });
 
+  test("knows how far the model is, as the newest update told it", () => {
+    const { server, session } = welcomed();
+    const watch = session.extract({ extractor: "meeting", input: "text", progress: true });
+    assert.equal(watch.getSnapshot().progress, null);
+    const progress = { active: "/a", completed: [] };
+    server.socket.say(started, { ...first, progress });
+    assert.deepEqual(watch.getSnapshot().progress, progress);
+    const later = { active: null, completed: ["/a", ""], absent: ["/b"] };
+    server.socket.say({ ...second, progress: later });
+    assert.deepEqual(watch.getSnapshot().progress, later);
+    server.socket.say({ ...second, from: 2, rev: 3, ops: [] });
+    assert.equal(watch.getSnapshot().progress, null);
+  });
+
   test("tells its listeners, with a new state object for every change only", () => {
     const { server, session } = welcomed();
     const watch = session.extract({ extractor: "meeting", input: "text" });
@@ -97,16 +90,17 @@ describe("an extraction", () => {
     assert.deepEqual(states, [null, 1, 2]);
   });
 
-  test("counts the bytes of its own frames as UTF-8", () => {
+  test("shows its own frames as they came, with their bytes as UTF-8", () => {
     const { server, session } = welcomed();
     const [one, other] = [session.extract({ input: "a" }), session.extract({ input: "b" })];
     const frame = { ...first, value: "añ→😀\ud800" };
+    /** @type {unknown[]} */
+    const seen = [];
+    one.observe((each, bytes) => seen.push(each, bytes));
+    other.observe((each) => seen.push(each));
     server.socket.say(started, frame);
-    assert.equal(
-      one.bytes,
-      Buffer.byteLength(JSON.stringify(started)) + Buffer.byteLength(JSON.stringify(frame)),
-    );
-    assert.deepEqual([one.frames, other.bytes], [2, 0]);
+    const lengths = [started, frame].map((each) => Buffer.byteLength(JSON.stringify(each)));
+    assert.deepEqual(seen, [started, lengths[0], frame, lengths[1]]);
   });
 
   test("rejects with the coded error of its failure", async () => {
@@ -298,7 +292,7 @@ describe("a lost connection", () => {
         { ...watching, epoch: "e2", recovered: "reset" },
         reset,
         { ...first, epoch: "e2", value: { a: "new" } },
-        { ...completed, epoch: "e2", rev: 1 },
+        { ...completed, epoch: "e2", rev: 1, digest: sha256('{"a":"new"}') },
       );
     assert.deepEqual(await watch.result, { a: "new" });
   });
@@ -412,6 +406,19 @@ describe("close codes", () => {
     assert.equal(session.getSnapshot().status, "closed");
   });
 
+  test("a credential that is not to be had behind the close does not bring the session back", async () => {
+    /** @type {(fault: Error) => void} */
+    let fail = () => {};
+    const token = () => new Promise((_, reject) => (fail = reject));
+    const { clock, session } = setUp({ token });
+    await Promise.resolve();
+    session.close();
+    fail(new Error("no token"));
+    await new Promise(setImmediate);
+    assert.equal(session.getSnapshot().status, "closed");
+    assert.ok(clock.isIdle);
+  });
+
   test("too slow means to come back with a longer interval", () => {
     const { server, clock, session } = welcomed();
     session.extract({ input: "text", interval_ms: 100 });
@@ -432,7 +439,8 @@ describe("a watch of items, text or reasoning", () => {
     const watch = session.extract({ extractor: "meeting", input: "text", encoding: "items" });
     server.socket.say(started, frame);
     assert.deepEqual(watch.getSnapshot().value, [item]);
-    server.socket.say({ ...frame, key: "/a/1", index: 1 }, snapshot, completed);
+    const digest = sha256('{"a":[1]}');
+    server.socket.say({ ...frame, key: "/a/1", index: 1 }, snapshot, { ...completed, digest });
     assert.deepEqual(await watch.result, { a: [1] });
     const { value, snapshot: last } = watch.getSnapshot();
     assert.deepEqual({ value, last }, { value: [item, { ...item, key: "/a/1", index: 1 }], last: { a: [1] } });

@@ -1,0 +1,56 @@
+/** The newest state of something and who hears of the next, as React's `useSyncExternalStore` asks for it. */
+
+/**
+ * @template {{error: import("./errors.js").GatewayError | null, ending?: unknown}} T
+ */
+export class Store {
+  /** @type {Set<(state: T, before: T) => void>} */
+  #listeners = new Set();
+
+  /** @param {T} state */
+  constructor(state) {
+    this.state = state;
+  }
+
+  /** The newest one; the same object until something changes. */
+  getSnapshot = () => this.state;
+
+  /**
+   * Hear of every change.
+   *
+   * @param {(state: T, before: T) => void} listener
+   * @returns {() => void} stops it
+   */
+  subscribe = (listener) => {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  };
+
+  /** Tell of the next state. @param {Partial<T>} change */
+  become(change) {
+    const before = this.state;
+    this.state = Object.freeze({ ...before, ...change });
+    for (const listener of [...this.#listeners]) listener(this.state, before);
+  }
+
+  /**
+   * What is fresh in the newest state, again and again, until there is an ending or an error.
+   *
+   * @template U
+   * @param {(state: T) => U[]} fresh
+   */
+  async *each(fresh) {
+    for (;;) {
+      const { error, ending } = this.state;
+      const found = fresh(this.state);
+      if (found.length > 0) yield* found;
+      else if (ending || error?.code === "closed") return;
+      else if (error) throw error;
+      else {
+        await new Promise((resolve) => {
+          const stop = this.subscribe(() => resolve(stop()));
+        });
+      }
+    }
+  }
+}
