@@ -49,7 +49,7 @@ export class Follow {
     this.fail(new GatewayError("closed", "the follow was closed"));
   }
 
-  /** Ask the server, which announces what has not ended; what did meanwhile nobody knows. */
+  /** Ask the server, which announces what runs or is retained; of what is neither nobody knows. */
   ask() {
     this.#line.send({ type: "follow", id: this.id, channel: this.#channel });
     this.#keep(({ state }) => state !== "queued" && state !== "running");
