@@ -109,7 +109,11 @@ class Handshake:
 
     async def _enter(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         """Serve one WebSocket from an address that comes and has come neither too often nor too many times at once."""
-        address = network_of((scope.get("client") or ("",))[0])
+        client = scope.get("client")
+        if not client or not client[0]:
+            await self._accept(scope, receive, send)  # by a local socket: nobody knows who is at its other end
+            return
+        address = network_of(client[0])
         wait_s = 0.0 if self._arrivals is None else self._arrivals.arrive(address, time.monotonic())
         if wait_s:
             self._figures.refused["address_rate"] += 1
