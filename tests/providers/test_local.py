@@ -8,16 +8,20 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
+from datetime import date
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import BaseModel
 
+from gateway.core.schema import Schema
 from gateway.errors import BadRequest, InputTooLarge, ProviderError
 from gateway.models import has_runtime, installed_model
 from gateway.ports import Finish, Mode, ModelHost, ModelState, ProviderRequest, Text, Usage
 from gateway.providers import llama, local
 from gateway.providers.local import LocalProvider
+from gateway.registry import DEFAULT_INSTRUCTIONS
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
 
@@ -81,6 +85,47 @@ async def test_an_answer_keeps_to_the_schema(provider: LocalProvider, mode: Mode
     answer = json.loads("".join(delta.text for delta in deltas if isinstance(delta, Text)))
     assert answer in ({"email": "ann@lee.example"}, {"email": "bo@lind.example"})
     assert [type(delta) for delta in deltas[-2:]] == [Usage, Finish]
+
+
+class _Person(BaseModel):
+    name: str
+    email: str | None = None
+
+
+class _Meeting(BaseModel):
+    title: str
+    people: list[_Person]
+
+
+class _Event(BaseModel):
+    title: str
+    day: date
+
+
+class _Programme(BaseModel):
+    events: list[_Event]
+
+
+async def _value(provider: LocalProvider, model: type[BaseModel], text: str) -> Any:
+    schema = Schema.from_model(model)
+    chat = ({"role": "system", "content": DEFAULT_INSTRUCTIONS}, {"role": "user", "content": text})
+    return json.loads(await _text(provider, messages=chat, schema=schema.provider_schema, schema_name=schema.name))
+
+
+async def test_an_address_that_may_be_null_is_its_own_rows(provider: LocalProvider) -> None:
+    """As pydantic declares it; the row without one is in the list too."""
+    text = "Kick-off\n- Ann Baker, ann@acme.example\n- Bo Lindqvist\n- Carla Diaz, carla@acme.example"
+    people = [("Ann Baker", "ann@acme.example"), ("Bo Lindqvist", None), ("Carla Diaz", "carla@acme.example")]
+    value = await _value(provider, _Meeting, text)
+    assert value["people"] == [{"name": name, "email": email} for name, email in people]
+
+
+async def test_a_list_of_dates_has_all_its_rows(provider: LocalProvider) -> None:
+    """The model does not end it behind the first one."""
+    rows = [("Feria del Libro", 3), ("Mercado Nocturno", 10), ("Noche de Museos", 17)]
+    text = "\n".join(f"- {title}, {day} de mayo de 2026" for title, day in rows)
+    value = await _value(provider, _Programme, text)
+    assert value == {"events": [{"title": title, "day": f"2026-05-{day:02}"} for title, day in rows]}
 
 
 def _states(provider: LocalProvider) -> list[ModelState]:

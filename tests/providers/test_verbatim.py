@@ -81,6 +81,74 @@ def test_a_member_that_may_be_null() -> None:
     assert _choice("name", _NULLABLE, "Ann met.", [None, "Ann"]) == [None, "Ann"]
 
 
+_EMAIL = {"type": "string", "format": "email"}
+_BULLETS = "- Ann Lee, ann@lee.example\n- Bo Ek\n- Cyd Orr, cyd@orr.example"
+_ANN, _BO, _CYD = (
+    {"name": name, "email": email}
+    for name, email in (("Ann Lee", "ann@lee.example"), ("Bo Ek", None), ("Cyd Orr", "cyd@orr.example"))
+)
+
+
+@pytest.mark.parametrize(
+    "email",
+    [
+        {"type": ["string", "null"]},
+        {"type": ["string", "null"], "format": "email"},
+        {"anyOf": [_STRING, {"type": "null"}], "default": None, "title": "Email"},
+        {"anyOf": [_EMAIL, {"type": "null"}]},
+        {"oneOf": [{"type": "null"}, _EMAIL]},
+        {"anyOf": [{"$ref": "#/$defs/Email"}, {"type": "null"}]},
+        {"$ref": "#/$defs/MaybeEmail"},
+        {"allOf": [{"anyOf": [_STRING, {"type": "null"}]}]},
+    ],
+)
+def test_null_is_permitted_in_many_ways(email: dict[str, Any]) -> None:
+    """All mean the same: each person has the address of its own row, and none only where that has none."""
+    definitions = {"Email": _EMAIL, "MaybeEmail": {"anyOf": [{"$ref": "#/$defs/Email"}, {"type": "null"}]}}
+    schema = {**_object(people=_list(_object(name=_STRING, email=email))), "$defs": definitions}
+    assert _takes(schema, _BULLETS, {"people": [_ANN, _BO, _CYD]})
+    stolen = {**_BO, "email": "cyd@orr.example"}
+    for people in ([_ANN], [_ANN, _CYD], [_ANN, stolen], [{**_ANN, "email": None}, _BO, _CYD], []):
+        assert not _takes(schema, _BULLETS, {"people": people}), people
+
+
+@pytest.mark.parametrize(
+    ("schema", "text", "taken"),
+    [
+        ({"anyOf": [{"$ref": "#/$defs/Kind"}, {"type": "null"}]}, "nothing", ["a", None]),
+        ({"enum": ["a", None]}, "nothing", ["a", None]),
+        ({"anyOf": [_NUMBER, {"type": "null"}]}, "nothing", [None]),
+        ({"anyOf": [_NUMBER, {"type": "null"}]}, "7 of them", [7, None]),
+        ({"anyOf": [_DATE, {"type": "null"}]}, "nothing", [None]),
+        ({"anyOf": [_list(_NUMBER), {"type": "null"}]}, "7 of them", [[7], [], None]),
+        ({"$ref": "#/$defs/MaybeKind"}, "nothing", ["a", None]),
+    ],
+)
+def test_what_else_may_be_null(schema: dict[str, Any], text: str, taken: list[Any]) -> None:
+    """A number or a date is null where the text has none; an enumeration and a list may be anyway."""
+    maybe = {"anyOf": [{"type": "null"}, {"$ref": "#/$defs/Kind"}]}
+    whole = {**_object(value=schema), "$defs": {"Kind": {"enum": ["a", "b"]}, "MaybeKind": maybe}}
+    candidates = [7, "a", "2025-05-03", [7], [], None]
+    found = [value for value in candidates if _takes(whole, text, {"value": value})]
+    assert sorted(map(str, found)) == sorted(map(str, taken))
+
+
+def test_a_reference_to_itself_is_followed_once() -> None:
+    """So that the grammar of a union that names itself is made at all."""
+    loop = {"anyOf": [{"type": "null"}, {"$ref": "#/$defs/Loop"}]}
+    assert "null" in grammar({**_object(value={"$ref": "#/$defs/Loop"}), "$defs": {"Loop": loop}}, "nothing")
+
+
+def test_people_of_prose_some_of_whom_have_addresses() -> None:
+    """Those with one are in the list, each with its own; one behind an address may be, one in a greeting is not."""
+    schema = _object(people=_list(_object(name=_STRING, email=_NULLABLE)))
+    text = "Ann Lee (ann@lee.example) and Bo Ek came; Cyd Orr, cyd@orr.example, did not.\n\nThanks, Mia Kern"
+    for people in ([_ANN, _BO, _CYD], [_ANN, _CYD]):
+        assert _takes(schema, text, {"people": people}), people
+    for people in ([_ANN], [_ANN, _BO], [_ANN, _BO, _CYD, {"name": "Mia Kern", "email": None}]):
+        assert not _takes(schema, text, {"people": people}), people
+
+
 def test_a_member_that_may_be_left_out() -> None:
     """Is, where the text has nothing of its kind."""
     schema = {**_object(name=_STRING, email=_STRING), "required": ["name"]}
@@ -143,6 +211,58 @@ def test_a_list_of_things_takes_each_from_a_part_of_its_own() -> None:
     assert _takes(schema, text, {"products": [lamp, jug]})
     for products in ([lamp, lamp], [jug, lamp], [{**lamp, "price": 3}], [{**jug, "name": "glass jug for"}]):
         assert not _takes(schema, text, {"products": products}), products
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Open:\n- Oak Ltd, 30.00 EUR, due 2026-11-30\n- Elm AG, 48.50 EUR, due 2026-12-15\n\nOur bank: Ash.",
+        "Oak Ltd, 30.00 EUR, due 2026-11-30\nElm AG, 48.50 EUR, due 2026-12-15",
+        "| Company | Amount | Due |\n|---|---|---|\n| Oak Ltd | 30.00 | 2026-11-30 |\n| Elm AG | 48.50 | 2026-12-15 |",
+    ],
+    ids=["bullets", "lines", "table"],
+)
+def test_no_row_of_a_list_is_left_out(text: str) -> None:
+    """A row is what has the members that may not be null; what stands around the list is none."""
+    schema = _object(bills=_list(_object(company=_STRING, amount=_NUMBER, due=_DATE)))
+    oak = {"company": "Oak Ltd", "amount": 30, "due": "2026-11-30"}
+    elm = {"company": "Elm AG", "amount": 48.5, "due": "2026-12-15"}
+    assert _takes(schema, text, {"bills": [oak, elm]})
+    for bills in ([], [oak], [elm], [elm, oak], [oak, {**elm, "due": "2026-11-30"}]):
+        assert not _takes(schema, text, {"bills": bills}), bills
+
+
+def test_a_row_without_what_may_be_null_is_a_row() -> None:
+    """With null for it; a line of the list that lacks what may not be null is none."""
+    schema = _object(tasks=_list(_object(owner=_STRING, hours=_NUMBER, due={"anyOf": [_DATE, {"type": "null"}]})))
+    text = "- Ann Lee, 3 hours, by 2026-03-05\n- Bo Ek, 2 hours\n- Cyd Orr has no time"
+    tasks = [{"owner": "Ann Lee", "hours": 3, "due": "2026-03-05"}, {"owner": "Bo Ek", "hours": 2, "due": None}]
+    assert _takes(schema, text, {"tasks": tasks})
+    assert not _takes(schema, text, {"tasks": tasks[:1]})
+    assert not _takes(schema, text, {"tasks": [*tasks, {"owner": "Cyd Orr", "hours": 2, "due": None}]})
+
+
+def test_rows_that_two_lists_could_take() -> None:
+    """Are left to the model; so are names that a list of something else only repeats."""
+    bills = _list(_object(company=_STRING, amount=_NUMBER))
+    text = "- Oak Ltd, 30.00 EUR\n- Elm AG, 48.50 EUR"
+    oak, elm = {"company": "Oak Ltd", "amount": 30}, {"company": "Elm AG", "amount": 48.5}
+    assert _takes(_object(sent=bills, received=bills), text, {"sent": [oak], "received": [elm]})
+    people = _object(people=_list(_object(name=_STRING)))
+    text = "Present: Ann Lee and Bo Ek.\n- Ann writes the offer\n- Bo reads it"
+    assert _takes(people, text, {"people": [{"name": "Ann Lee"}, {"name": "Bo Ek"}]})
+
+
+def test_a_row_holds_the_rows_below_it() -> None:
+    """A list within a list takes its items from the row of its own object."""
+    orders = _list(_object(day=_DATE, lines=_list(_object(product=_STRING, price=_NUMBER))))
+    text = "- 2026-02-01\n  - lamp, 12.50\n  - rug, 40.00\n- 2026-02-03\n  - desk, 90.00\n  - jug, 3.00"
+    lamp, rug, desk, jug = (
+        {"product": name, "price": price} for name, price in (("lamp", 12.5), ("rug", 40), ("desk", 90), ("jug", 3))
+    )
+    first, second = {"day": "2026-02-01", "lines": [lamp, rug]}, {"day": "2026-02-03", "lines": [desk, jug]}
+    assert _takes(_object(orders=orders), text, {"orders": [first, second]})
+    assert not _takes(_object(orders=orders), text, {"orders": [{**first, "lines": [lamp, desk]}, second]})
 
 
 def test_a_list_of_texts_does_not_repeat_them() -> None:

@@ -6,12 +6,23 @@ from dataclasses import dataclass, replace
 
 from gateway.providers.verbatim import gbnf
 from gateway.providers.verbatim.gbnf import Rules, any_of
-from gateway.providers.verbatim.names import Kind, dated, distinct, each, is_person, is_place, kind_of, persons, places
+from gateway.providers.verbatim.names import (
+    Kind,
+    dated,
+    distinct,
+    each,
+    is_part,
+    is_person,
+    is_place,
+    kind_of,
+    persons,
+    places,
+)
 from gateway.providers.verbatim.numbers import Number, numbers
 from gateway.providers.verbatim.schemas import Schema, types_of
 from gateway.providers.verbatim.spans import spans
 
-__all__ = ["Choices", "Place", "kinds_of"]
+__all__ = ["Choices", "Place", "kind_in"]
 
 _MONEY = re.compile(r"price|cost|fee|amount|total|budget|refund|salary|preis|betrag|kosten|summe|gebühr|prix|precio")
 _COUNT = re.compile(r"quantity|count|pieces|anzahl|menge|number_of|cantidad|seats|people")
@@ -45,23 +56,24 @@ class Choices:
     """One text, and what its strings and numbers may be for a schema with these members."""
 
     def __init__(self, rules: Rules, text: str, members: Iterable[tuple[str, Schema]]) -> None:
-        """Take where rules are told, the text, and every member that the schema declares."""
+        """Take where rules are told, the text, and each alternative of every member that the schema declares."""
         declared = list(members)
-        kinds = [kind for name, member in declared for kind in kinds_of(name, member)]
+        kinds = [kind for name, member in declared if (kind := kind_in(name, member)) is not None]
         self._rules = rules
         self._text = text
+        self._whole: dict[tuple[str, str, str | None], list[str]] = {}
         self._taken = each(kind for kind in kinds if kind.is_sure)
         self._has_persons = any(is_person(name, name) for name, _ in declared)
         self._has_numbers = any({"integer", "number"} & types_of(member) for _, member in declared)
 
     def is_missing(self, schema: Schema, place: Place) -> bool:
-        """Tell whether the text certainly has nothing for a schema in a place."""
+        """Tell whether the text certainly has nothing for an alternative in a place."""
         if {"const", "enum"} & schema.keys():
             return False
         if types_of(schema) & {"integer", "number"}:
             return not self.numbers(schema, place)
-        kinds = kinds_of(place.name, schema)
-        return bool(kinds) and all(kind.is_sure and not kind.found(place.text) for kind in kinds)
+        kind = kind_in(place.name, schema)
+        return kind is not None and kind.is_sure and not kind.found(place.text)
 
     def string(self, schema: Schema, place: Place) -> str:
         """Return the rule's body for a string."""
@@ -82,6 +94,19 @@ class Choices:
         if is_person(place.name, place.parent):
             return [name for _, name in distinct(persons(place.text))]
         return places(place.name, place.text) if is_place(place.name) else []
+
+    def has_string(self, schema: Schema, place: Place, *, may_be_short: bool) -> bool:
+        """Tell whether a part of the text has what a member promises, if the text has; Ann is Ann Lee's short form."""
+        promised = self._promised(schema, place) if is_free_string(schema) else []
+        found = self.strings(schema, place) if promised else []
+        return not promised or any(may_be_short or not is_part(one, promised) for one in found)
+
+    def _promised(self, schema: Schema, place: Place) -> list[str]:
+        """Return `strings` of the whole text, read once for every row of it."""
+        key = (place.name, place.parent, schema.get("format"))
+        if key not in self._whole:
+            self._whole[key] = self.strings(schema, replace(place, text=self._text))
+        return self._whole[key]
 
     def number(self, schema: Schema, place: Place) -> str:
         """Return the rule's body for a number."""
@@ -117,13 +142,14 @@ class Choices:
         return re.sub("|".join(map(re.escape, taken)), "\n", text) if taken else text
 
 
-def kinds_of(name: str, schema: Schema) -> list[Kind]:
-    """Return what a member's strings promise, those of its alternatives as well."""
-    if "string" not in types_of(schema) or {"const", "enum"} & schema.keys():
-        return []
-    alternatives = [member for keyword in ("anyOf", "oneOf") for member in schema.get(keyword, [])]
-    found = [kind_of(name, member) for member in alternatives or [schema] if "string" in types_of(member)]
-    return [kind for kind in found if kind is not None]
+def is_free_string(schema: Schema) -> bool:
+    """Tell whether an alternative is a string that may be any."""
+    return "string" in types_of(schema) and not {"const", "enum"} & schema.keys()
+
+
+def kind_in(name: str, schema: Schema) -> Kind | None:
+    """Return what a member's strings promise, where an alternative is a string that may be any."""
+    return kind_of(name, schema) if is_free_string(schema) else None
 
 
 def _asked_for(name: str, found: list[Number]) -> list[Number]:

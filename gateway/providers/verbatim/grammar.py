@@ -3,16 +3,27 @@
 import json
 import re
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Any
 
 from gateway.providers.verbatim import gbnf
-from gateway.providers.verbatim.choices import Choices, Place, kinds_of
+from gateway.providers.verbatim.choices import Choices, Place, kind_in
 from gateway.providers.verbatim.gbnf import Rules, any_of
 from gateway.providers.verbatim.lists import in_order, members_in_order, repeated
 from gateway.providers.verbatim.names import Kind, is_person
-from gateway.providers.verbatim.parts import MOST, around, at_names, rows, whole
-from gateway.providers.verbatim.schemas import Schema, items_within, members_within
+from gateway.providers.verbatim.parts import MOST, around, at_names, listed, rows, whole
+from gateway.providers.verbatim.schemas import (
+    Schema,
+    alternatives,
+    is_null,
+    items_within,
+    may_be_null,
+    members_within,
+    resolved,
+    union_of,
+)
 from gateway.providers.verbatim.words import enumerated
 
 __all__ = ["grammar"]
@@ -32,17 +43,13 @@ class _Items:
 
     Attributes:
         items: the parts of the text, or the rule of each item.
-        is_whole: the list is to have all of them.
+        needed: which of them the list is to have.
         has_gaps: it may leave out some before others, or all.
     """
 
     items: list[str]
-    is_whole: bool = False
+    needed: frozenset[int] = frozenset()
     has_gaps: bool = True
-
-
-def _without(schema: dict[str, Any], *keywords: str) -> dict[str, Any]:
-    return {keyword: held for keyword, held in schema.items() if keyword not in keywords}
 
 
 class _Walk:
@@ -51,11 +58,16 @@ class _Walk:
     def __init__(self, schema: Schema, text: str) -> None:
         self.rules = Rules()
         self._schema = schema
-        self._choices = Choices(self.rules, text, members_within(schema))
+        self._text = text
+        members = [(name, value) for name, member in members_within(schema) for value in self._values(member)]
+        self._choices = Choices(self.rules, text, members)
+        self._asking = Counter(kind_in(name, value) for name, value in members)
         self._references: dict[tuple[str, Place], str] = {}
-        self._lists = Counter(kind for items in items_within(schema) for kind in self._own_kinds(items, text))
+        lists = [self._values(items) for items in items_within(schema)]
+        self._objects = [one for values in lists for one in values if "properties" in one]
+        self._lists = Counter(kind for one in self._objects for kind in self._own_kinds(one["properties"], text))
 
-    def value(self, schema: Any, place: Place) -> str:  # noqa: PLR0911 - one for each form of schema
+    def value(self, schema: Any, place: Place) -> str:
         """Return the rule's body for values of a schema."""
         match schema:
             case {"$ref": str(reference)}:
@@ -64,15 +76,9 @@ class _Walk:
                 return gbnf.written(constant)
             case {"enum": [_, *_] as choices}:
                 return any_of(map(gbnf.written, choices))
-            case {"anyOf": [_, *_] as members} | {"oneOf": [_, *_] as members}:
-                rest = _without(schema, "anyOf", "oneOf")
-                return self._choice([rest | member for member in members if isinstance(member, dict)], place)
-            case {"allOf": [dict() as member]}:
-                return self.value(_without(schema, "allOf") | member, place)
-            case {"type": [_, *_] as types}:
-                return self._choice([schema | {"type": one} for one in types], place)
             case dict():
-                return self._typed(schema, place)
+                members = union_of(schema)
+                return self._choice(members, place) if members else self._typed(schema, place)
             case _:
                 return gbnf.ANY
 
@@ -80,26 +86,29 @@ class _Walk:
         """Return the name of the rule of what a reference names; it may name itself on the way."""
         if (reference, place) not in self._references:
             self._references[reference, place] = name = self.rules.reserve()
-            self.rules.tell(name, self.value(self._resolved({"$ref": reference}), place))
+            self.rules.tell(name, self.value(resolved(self._schema, {"$ref": reference}), place))
         return self._references[reference, place]
 
-    def _resolved(self, schema: Any) -> Any:
-        """Return what a schema refers to, or itself; True, which is any value, where there is no such thing."""
-        if not isinstance(schema, dict) or "$ref" not in schema:
-            return schema
-        name = schema["$ref"].removeprefix("#/$defs/")
-        return self._schema if name == "#" else self._schema.get("$defs", {}).get(name, True)
-
-    def _choice(self, members: list[dict[str, Any]], place: Place) -> str:
+    def _choice(self, members: list[Schema], place: Place) -> str:
         """Return the choice between schemas; null alone, where the text has nothing for the others."""
-        values = [member for member in members if member.get("type") != "null"]
-        if values and len(values) < len(members) and all(self._is_missing(member, place) for member in values):
+        if any(map(is_null, members)) and self._is_missing({"anyOf": members}, place):
             return gbnf.NULL
+        if self._is_there(members, place):
+            members = [member for member in members if not is_null(member)]
         return any_of(self.value(member, place) for member in members)
 
+    def _is_there(self, members: list[Schema], place: Place) -> bool:
+        """Tell whether an item's own part of the text has the address that no other member asks for."""
+        kinds = self._own_kinds({place.name: {"anyOf": members}}, place.text)
+        return place.text != self._text and any(self._asking[kind] == 1 for kind in kinds)
+
+    def _values(self, schema: Any) -> list[Schema]:
+        """Return what a value may be that is not null."""
+        return [one for one in alternatives(self._schema, schema) if not is_null(one)]
+
     def _is_missing(self, schema: Any, place: Place) -> bool:
-        resolved = self._resolved(schema)
-        return isinstance(resolved, dict) and self._choices.is_missing(resolved, place)
+        values = self._values(schema)
+        return bool(values) and all(self._choices.is_missing(value, place) for value in values)
 
     def _typed(self, schema: dict[str, Any], place: Place) -> str:  # noqa: PLR0911 - one for each type
         match schema.get("type"):
@@ -136,21 +145,22 @@ class _Walk:
         least, most = schema.get("minItems", 0), schema.get("maxItems")
         found = self._items(schema.get("items", True), place)
         if found.items and least <= len(found.items):
-            is_whole = found.is_whole and not {"minItems", "maxItems"} & schema.keys()
-            least = len(found.items) if is_whole else max(least, 0 if found.has_gaps or most == 0 else 1)
-            return in_order(self.rules, found.items, least=least, most=most, has_gaps=found.has_gaps)
+            needed = frozenset() if {"minItems", "maxItems"} & schema.keys() else found.needed
+            least = max(least, 0 if found.has_gaps or most == 0 else 1)
+            bounds = (least, len(found.items) if most is None else most)
+            return in_order(self.rules, found.items, bounds, needed=needed, has_gaps=found.has_gaps)
         item = self.rules.name(self.value(schema.get("items", True), place))
         return repeated(item, least=least, most=max(least, MOST if most is None else most))
 
     def _items(self, items: Any, place: Place) -> _Items:
-        match self._resolved(items):
-            case {"const": _} | {"enum": _}:
+        match self._values(items):
+            case [{"const": _} | {"enum": _}]:
                 return _Items([])
-            case {"type": "string"} as schema:
+            case [{"type": "string"} as schema]:
                 return self._texts(schema, place)
-            case {"type": "integer" | "number"} as schema:
+            case [{"type": "integer" | "number"} as schema]:
                 return _Items([gbnf.written(number) for number in self._choices.numbers(schema, place)])
-            case {"properties": _} as schema:
+            case [{"properties": _} as schema]:
                 parts = self._parts(schema, place)
                 bodies = [self.rules.name(self.value(items, replace(place, text=part))) for part in parts.items]
                 return replace(parts, items=bodies)
@@ -164,37 +174,78 @@ class _Walk:
             found = whole(place.text)
             asked = [part for part in found if part[-1:] in ("?", "？")] if "question" in place.name.lower() else []
             return _Items([gbnf.written(part) for part in asked or found], has_gaps=not asked)
-        listed = enumerated(place.text)
-        parts = listed or rows(place.text, lambda _: True)
+        in_clauses = enumerated(place.text)
+        parts = in_clauses or rows(place.text, lambda _: True)
         return _Items(
             [self.rules.name(self._choices.string(schema, replace(place, text=part))) for part in parts],
-            has_gaps=not listed,
+            has_gaps=not in_clauses,
         )
 
-    def _parts(self, schema: Any, place: Place) -> _Items:
+    def _parts(self, schema: Schema, place: Place) -> _Items:
         """Return the parts of a text that objects are taken from."""
-        if kinds := self._own_kinds(schema, place.text):
-            is_whole = any(self._lists[kind] == 1 for kind in kinds)
-            return _Items(around(place.text, kinds[0].found(place.text)), is_whole=is_whole)
-        required = {key: self._resolved(schema["properties"].get(key)) for key in schema.get("required", [])}
+        required = self._required(schema)
+        if kinds := self._own_kinds(required, place.text):
+            return self._around(kinds, place)
+        if found := self._listed(schema, place):
+            return found
+        kinds = self._own_kinds(schema["properties"], place.text)
         if any(is_person(key, place.name) for key in required) and (parts := at_names(place.text)):
-            return _Items(parts, has_gaps=False)
+            single = [kind for kind in kinds if self._lists[kind] == 1]
+            needed = frozenset(at for at, part in enumerate(parts) if any(kind.found(part) for kind in single))
+            return _Items(parts, needed=needed, has_gaps=bool(kinds))
+        if kinds:
+            return self._around(kinds, place)
         needs = {key: member for key, member in required.items() if self._lacks({key: member}, "")}
         return _Items(rows(place.text, lambda part: not self._lacks(needs, part)), has_gaps=not needs)
 
+    def _around(self, kinds: list[Kind], place: Place) -> _Items:
+        parts = around(place.text, kinds[0].found(place.text))
+        is_whole = any(self._lists[kind] == 1 for kind in kinds)
+        return _Items(parts, needed=frozenset(range(len(parts))) if is_whole else frozenset())
+
+    def _listed(self, schema: Schema, place: Place) -> _Items | None:
+        """Return the rows of a text that is a list, each of which is an item unless it may be another list's."""
+        is_sure = self._is_sure(schema)
+        parts = listed(place.text, has_marks=not is_sure)
+        found = list(islice((part for part in parts if self._is_row(schema, place, part)), MOST))
+        rivals = [other for other in self._objects if self._is_sure(other) or not is_sure]
+        needed = {at for at, part in enumerate(found) if self._takers(rivals, part) == 1}
+        return _Items(found, needed=frozenset(needed)) if len(found) > 1 else None
+
+    def _takers(self, lists: list[Schema], part: str) -> int:
+        """Return of how many lists a row may be an item."""
+        return sum(self._is_row(schema, Place("", "", ""), part) for schema in lists)
+
+    def _is_sure(self, schema: Schema) -> bool:
+        """Tell whether every object has something that a line of prose seldom has: a number, a date, a reference."""
+        required = self._required(schema).items()
+        return any(self._promises(key, member) or self._lacks({key: member}, "") for key, member in required)
+
+    def _is_row(self, schema: Schema, place: Place, part: str) -> bool:
+        """Tell whether a part of a text has whatever can be recognised of the members that may not be null."""
+        required = self._required(schema)
+        is_sure = self._is_sure(schema)
+        return not self._lacks(required, part) and all(
+            self._choices.has_string(value, Place(key, place.name, part), may_be_short=is_sure)
+            for key, member in required.items()
+            for value in self._values(member)
+        )
+
+    def _required(self, schema: Schema) -> dict[str, Any]:
+        """Return the members that an object has to have, and that may not be null."""
+        members = {key: schema["properties"].get(key) for key in schema.get("required", [])}
+        return {key: one for key, one in members.items() if not may_be_null(alternatives(self._schema, one))}
+
     def _lacks(self, members: dict[str, Any], part: str) -> bool:
-        """Tell whether a part of the text has nothing for a member that may not be null."""
+        """Tell whether a part of the text has nothing for one of some members."""
         return any(self._is_missing(member, Place(key, "", part)) for key, member in members.items())
 
-    def _own_kinds(self, items: Any, text: str) -> list[Kind]:
-        """Return the kinds of address in a text that every object of a schema has to carry one of its own of."""
-        schema = self._resolved(items)
-        if not isinstance(schema, dict):
-            return []
-        members = [(key, schema.get("properties", {}).get(key)) for key in schema.get("required", [])]
-        kinds = [kind for key, member in members for kind in self._kinds(key, member)]
-        return [kind for kind in kinds if kind.is_own and kind.found(text)]
+    def _promises(self, name: str, member: Any) -> list[Kind]:
+        """Return what a member's strings promise."""
+        kinds = (kind_in(name, value) for value in self._values(member))
+        return [kind for kind in kinds if kind is not None]
 
-    def _kinds(self, name: str, member: Any) -> list[Kind]:
-        schema = self._resolved(member)
-        return kinds_of(name, schema) if isinstance(schema, dict) and "anyOf" not in schema else []
+    def _own_kinds(self, members: Mapping[str, Any], text: str) -> list[Kind]:
+        """Return the kinds of address in a text of which no two objects with these members share one."""
+        kinds = [kind for key, member in members.items() for kind in self._promises(key, member)]
+        return [kind for kind in kinds if kind.is_own and kind.found(text)]

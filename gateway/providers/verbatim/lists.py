@@ -1,6 +1,6 @@
 """The rules of lists, one that goes through its parts once and one that repeats an item, and of an object's members."""
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 
 from gateway.providers.verbatim.gbnf import Rules, any_of
 
@@ -8,23 +8,28 @@ __all__ = ["in_order", "members_in_order", "repeated"]
 
 
 def in_order(
-    rules: Rules, items: Sequence[str], *, least: int = 0, most: int | None = None, has_gaps: bool = True
+    rules: Rules,
+    items: Sequence[str],
+    bounds: tuple[int, int],
+    *,
+    needed: Set[int] = frozenset(),
+    has_gaps: bool = True,
 ) -> str:
     """Return a rule's body for an array of some of the items, each at most once, in their order.
 
     Args:
         rules: where its parts are told.
         items: the rule's body of each.
-        least: items, at most as many as there are.
-        most: items; None for all of them.
+        bounds: the least of them, at most as many as there are, and the most.
+        needed: which of them are in the array; none where that is against the bounds.
         has_gaps: whether one may be left out before another, and not only the last ones.
     """
-    most = len(items) if most is None else most
+    least, most = bounds
     tails: dict[tuple[int, int], str | None] = {}
     for at in range(len(items), -1, -1):
         for count in range(min(at, most) + 1) if has_gaps else [at]:
-            tails[at, count] = _tail(rules, items, at, count, tails, (least, most))
-    empty = ['"[]"'] if least == 0 else []
+            tails[at, count] = _tail(rules, items, at, count, tails, (least, most), needed)
+    empty = ['"[]"'] if least == 0 and not needed else []
     first = tails[0, 0]
     return any_of([*empty, *([f'"[" {first}'] if first else [])])
 
@@ -59,13 +64,15 @@ def _tail(
     count: int,
     tails: dict[tuple[int, int], str | None],
     bounds: tuple[int, int],
+    needed: Set[int],
 ) -> str | None:
     """Return the rule of an item from one of the parts from `at` on and what follows it; None where there is none."""
     least, most = bounds
     if at == len(items) or count >= most:
         return None
     skipped, behind = tails.get((at + 1, count)), tails.get((at + 1, count + 1))
-    ends = (['"]"'] if count + 1 >= least else []) + ([f'", " {behind}'] if behind else [])
+    may_end = count + 1 >= least and at >= max(needed, default=-1)
+    ends = (['"]"'] if may_end else []) + ([f'", " {behind}'] if behind else [])
     taken = [f"{items[at]} {any_of(ends)}"] if ends else []
-    bodies = [*taken, *([skipped] if skipped else [])]
+    bodies = [*taken, *([skipped] if skipped and at not in needed else [])]
     return rules.name(" | ".join(bodies)) if bodies else None

@@ -15,6 +15,7 @@ __all__ = [
     "dated",
     "distinct",
     "each",
+    "is_part",
     "is_person",
     "is_place",
     "kind_of",
@@ -215,6 +216,11 @@ def distinct(runs: Iterable[tuple[int, str]]) -> list[tuple[int, str]]:
         if not any(set(run.split()) <= set(other.split()) for _, other in found):
             found.append((start, run))
     return found
+
+
+def is_part(name: str, names: Iterable[str]) -> bool:
+    """Tell whether a name is a shorter form of another one."""
+    return any(set(name.split()) < set(other.split()) for other in names)
 
 
 def each(found: Iterable[Any]) -> list[Any]:

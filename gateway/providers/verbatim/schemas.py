@@ -1,9 +1,19 @@
-"""A schema's members, lists and types, at any depth."""
+"""A schema's members and lists at any depth, and what a value may be, however that is written."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
-__all__ = ["Schema", "items_within", "members_within", "types_of"]
+__all__ = [
+    "Schema",
+    "alternatives",
+    "is_null",
+    "items_within",
+    "may_be_null",
+    "members_within",
+    "resolved",
+    "types_of",
+    "union_of",
+]
 
 Schema: TypeAlias = Mapping[str, Any]
 
@@ -24,12 +34,52 @@ def items_within(schema: Any) -> Iterator[Any]:
         yield from items_within(part)
 
 
+def resolved(root: Schema, schema: Any) -> Any:
+    """Return what a schema refers to, or itself; True, which is any value, where there is no such thing."""
+    if not isinstance(schema, Mapping) or "$ref" not in schema:
+        return schema
+    name = schema["$ref"].removeprefix("#/$defs/")
+    return root if name == "#" else root.get("$defs", {}).get(name, True)
+
+
+def union_of(schema: Schema) -> list[Schema]:
+    """Return the schemas that a union is made of, whichever keyword makes it; none where it is no union."""
+    if schema.keys() & {"const", "enum"}:
+        return []
+    for keyword in ("anyOf", "oneOf", "allOf"):
+        members = schema.get(keyword, [])
+        if members and (keyword != "allOf" or len(members) == 1):
+            rest = {key: held for key, held in schema.items() if key != keyword}
+            return [{**rest, **member} for member in members if isinstance(member, Mapping)]
+    own = schema.get("type")
+    return [{**schema, "type": one} for one in own] if isinstance(own, list) else []
+
+
+def alternatives(root: Schema, schema: Any, followed: frozenset[str] = frozenset()) -> list[Schema]:
+    """Return what a value may be, through references and unions: none of these is one; nothing where it may be any."""
+    if not isinstance(schema, Mapping):
+        return []
+    if isinstance(reference := schema.get("$ref"), str):
+        further = followed | {reference}
+        return [] if reference in followed else alternatives(root, resolved(root, schema), further)
+    members = union_of(schema)
+    return [one for member in members for one in alternatives(root, member, followed)] if members else [schema]
+
+
+def is_null(schema: Schema) -> bool:
+    """Tell whether an alternative is null and nothing else."""
+    return schema.get("type") == "null"
+
+
+def may_be_null(schemas: Iterable[Schema]) -> bool:
+    """Tell whether one of some alternatives permits null."""
+    return any(is_null(one) or None in one.get("enum", [one.get("const", "")]) for one in schemas)
+
+
 def types_of(schema: Schema) -> set[str]:
-    """Return the types that a value may have, those of alternatives as well."""
+    """Return the types that a value of an alternative may have."""
     own = schema.get("type", [])
-    types = {own} if isinstance(own, str) else set(own)
-    members = [member for keyword in ("anyOf", "oneOf") for member in schema.get(keyword, [])]
-    return types.union(*(types_of(member) for member in members if isinstance(member, Mapping)))
+    return {own} if isinstance(own, str) else set(own)
 
 
 def _parts(schema: Any) -> list[Any]:

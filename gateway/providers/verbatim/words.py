@@ -4,7 +4,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["Word", "clauses", "enumerated", "is_count", "is_link", "lines", "sentence_start", "sentences", "words"]
+__all__ = [
+    "Word",
+    "clauses",
+    "enumerated",
+    "is_count",
+    "is_link",
+    "lines",
+    "marked_rows",
+    "paragraph",
+    "sentence_start",
+    "sentences",
+    "words",
+]
 
 _LINKS = frozenset(
     "and or but nor of on in at to from for by with into onto over under about as than that via per until till since "
@@ -38,6 +50,10 @@ _COMMA = re.compile(
 )
 _INTRODUCTION = re.compile(r"^[^:：]*[:：](?!\d)")
 _MARKS = re.compile(r"^[ \t]*(?:[-*•–+]|\d+[.)])[ \t]+", re.MULTILINE)
+
+_EMPTY_LINE = re.compile(r"\n\s*\n")
+_CELLS = re.compile(r"\S *(?:\t|\|) *\S")
+_TABLE_HEAD = re.compile(r"^[ |:+-]*-{3}[ |:+-]*$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +128,26 @@ def clauses(text: str) -> list[str]:
 def lines(text: str) -> list[str]:
     """Return the lines of a text, without the marks of a list before them."""
     return [line for line in _MARKS.sub("", text).splitlines() if words(line)]
+
+
+def paragraph(text: str) -> str:
+    """Return a text up to its first empty line."""
+    return _EMPTY_LINE.split(text, maxsplit=1)[0]
+
+
+def marked_rows(text: str) -> list[str]:
+    """Return the rows of a list, each from one of its outermost marks to the next or an empty line; else of a table."""
+    marks = list(_MARKS.finditer(text))
+    least = min(map(_indent, marks), default=0)
+    starts = [mark for mark in marks if _indent(mark) == least]
+    ends = [mark.start() for mark in starts[1:]] + [len(text)]
+    found = [paragraph(text[mark.end() : end]) for mark, end in zip(starts, ends, strict=False)]
+    table = _TABLE_HEAD.split(text)[-1]
+    return [part for part in found if words(part)] or [line for line in lines(table) if _CELLS.search(line)]
+
+
+def _indent(mark: re.Match[str]) -> int:
+    return len(mark.group()) - len(mark.group().lstrip())
 
 
 def _tokens(text: str) -> Iterator[re.Match[str]]:
