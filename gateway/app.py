@@ -393,6 +393,7 @@ class Gateway:
         self.hub.close()
         await self.provider.close()
         self._loop = None
+        self.is_draining = self.hub.is_closing = False  # it may be served anew
 
     @property
     def _jobs(self) -> Jobs:

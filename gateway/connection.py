@@ -50,9 +50,6 @@ _LANE_MESSAGES = 256
 _LANE_CHARS = 262_144
 """Bounds of the control lane (PROTOCOL.md §6); beyond them the client reads no more."""
 
-_NEWS = 4_096
-"""Extractions whose announcements wait; a channel may have as many that run as the server."""
-
 _NO_CODE = 1005
 """Stands for a client that left without a close code."""
 
@@ -126,7 +123,7 @@ class Connection:
         self._account = account
         self._lane: list[str] = []  # an empty deque holds 700 bytes; what is taken from the front of these is short
         self._lane_chars = 0
-        self._news: dict[tuple[str, str], messages.Announcement] = {}  # by follow and extraction: the newest wins
+        self._news: dict[str, dict[str, News]] = {}  # by follow and extraction: the newest wins
         self._dirty: list[Watch] = []
         self._watches: dict[str, Watch] = {}
         self._ears: dict[str, _Ear] = {}
@@ -157,8 +154,8 @@ class Connection:
 
     def beat(self, silent_since: float) -> None:
         """Send a `ping` if nothing has been written since then (the loop's clock)."""
-        if self._spoke_at <= silent_since and self._session.phase is Phase.OPEN:
-            self._say(messages.Ping())
+        if self._spoke_at <= silent_since and self._session.phase is Phase.OPEN and self._writer is None:
+            self._say(messages.Ping())  # while something is being written nothing could overtake it
 
     def tell(self, message: messages.ServerMessage) -> None:
         """Send a message that is about no watch, where the session is open."""
@@ -369,25 +366,22 @@ class Connection:
     def _unfollow(self, id_: str) -> None:
         ear = self._ears.pop(id_)
         self._hub.channels.unfollow(self._principal.realm, ear.channel, ear)
-        for key in [key for key in self._news if key[0] == id_]:
-            del self._news[key]
+        self._news.pop(id_, None)
 
     def _hear(self, ear: _Ear, news: News) -> None:
         """Have an announcement written, in place of an older one of the same extraction."""
-        entry = news.entry
-        key = ear.id, entry.extraction
-        self._news.pop(key, None)
-        self._news[key] = messages.Announcement(
-            id=ear.id,
-            extraction=entry.extraction,
-            extractor=entry.extractor,
-            channel=entry.channel,
-            state=news.state.value,
-            at=news.at,
-        )
-        if len(self._news) > _NEWS:
+        waiting = self._news.setdefault(ear.id, {})
+        waiting.pop(news.entry.extraction, None)
+        waiting[news.entry.extraction] = news
+        if len(waiting) > self._most_news:
             self._overflow()
         self._wake()
+
+    @property
+    def _most_news(self) -> int:
+        """How many extractions' news may wait for a follow: all that there may be at once, and some to come."""
+        limits = self._limits
+        return limits.retained_extractions + limits.provider_calls + limits.provider_queue + _LANE_MESSAGES
 
     # Frames out
 
@@ -404,8 +398,9 @@ class Connection:
 
     def _overflow(self) -> None:
         self._lane.clear()
+        self._lane_chars = 0
         self._news.clear()
-        self._close = Close(CloseCode.TOO_SLOW, "expected the client to read")
+        self._close = self._close or Close(CloseCode.TOO_SLOW, "expected the client to read")
         self._stop_reading()
 
     def _wake(self, watch: Watch | None = None) -> None:
@@ -417,7 +412,7 @@ class Connection:
     async def _write(self) -> None:
         """Write until there is nothing left."""
         try:
-            while (frame := self._next_lane_frame()) is not None or self._dirty:
+            while (frame := self._next_lane_frame()) is not None or (self._dirty and self._close is None):
                 if frame is not None:
                     await self._write_frame(frame)
                 elif (watch := self._dirty.pop(0)).is_over:
@@ -439,12 +434,28 @@ class Connection:
             frame = self._lane.pop(0)
             self._lane_chars -= len(frame)
             return frame
-        if self._news:
-            return messages.encode(self._news.pop(next(iter(self._news))))
-        return None
+        return self._next_news() if self._news else None
+
+    def _next_news(self) -> str:
+        id_, waiting = next(iter(self._news.items()))
+        news = waiting.pop(next(iter(waiting)))
+        if not waiting:
+            del self._news[id_]
+        entry = news.entry
+        told = messages.Announcement(
+            id=id_,
+            extraction=entry.extraction,
+            extractor=entry.extractor,
+            channel=entry.channel,
+            state=news.state.value,
+            at=news.at,
+        )
+        return messages.encode(told)
 
     async def _write_watch(self, watch: Watch) -> None:
         for frame in self._frames_of(watch):
+            if self._watches.get(watch.id) is not watch:
+                return  # its id is another's by now, or nobody's
             await self._write_frame(frame)
         if watch.is_over and self._watches.get(watch.id) is watch:
             self._detach(watch.id)

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
+from weakref import WeakValueDictionary
 
 from gateway.accounts import ExtractionAccount
 from gateway.audience import Audience
@@ -82,7 +83,7 @@ class Hub:
             "as many extractions as may wait are waiting for the provider",
         )
         self.channels = Channels()
-        self._shares: dict[str, Slots] = {}  # of the provider's places, by principal
+        self._shares: WeakValueDictionary[str, Slots] = WeakValueDictionary()  # of the provider's places, by principal
         self._keys: dict[tuple[str, str], tuple[str, Audience]] = {}  # key → what was asked, the run
         self._key_of: dict[str, tuple[str, str]] = {}  # extraction → key
         self._eviction: asyncio.TimerHandle | None = None
@@ -171,7 +172,7 @@ class Hub:
         announce = None if entry is None else partial(self.channels.tell, entry)
         audience = Audience(
             run,
-            partial(self._retire, job.retain_s, job.principal),
+            partial(self._retire, job.retain_s),
             reporter=self._reporter(job, run),
             cancel_after_s=job.cancel_after_s,
             realm=job.realm,
@@ -206,12 +207,13 @@ class Hub:
         most, queue = self._limits.provider_calls_per_principal, self._limits.provider_queue
         if not principal:
             return None
-        full = "as many extractions as may wait for this credential's provider calls are waiting"
-        return self._shares.setdefault(principal, Slots(most, queue, full))
+        share = self._shares.get(principal)
+        if share is None:
+            full = "as many extractions as may wait for this credential's provider calls are waiting"
+            share = self._shares[principal] = Slots(most, queue, full)
+        return share  # it lives as long as a place has it
 
-    def _retire(self, retain_s: float | None, principal: str, audience: Audience) -> None:
-        if principal in self._shares and self._shares[principal].is_idle:
-            del self._shares[principal]
+    def _retire(self, retain_s: float | None, audience: Audience) -> None:
         extraction = audience.run.extraction
         size_bytes = extraction.document.value_bytes + extraction.text.kept_chars + len(extraction.terminal_text)
         self._store.retire(audience.run.id, size_bytes, retain_s)

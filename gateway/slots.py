@@ -68,11 +68,6 @@ class Slots:
         self._waiting: OrderedDict[Slot, None] = OrderedDict()
 
     @property
-    def is_idle(self) -> bool:
-        """Whether nobody has a place or waits for one."""
-        return not (self._held or self._waiting)
-
-    @property
     def has_free(self) -> bool:
         """Whether the next one need not wait."""
         return self._free > 0

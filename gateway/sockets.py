@@ -23,6 +23,9 @@ __all__ = ["protocols"]
 _LAST_WORDS_S = 0.5
 """How long a peer may take what was written before the server goes."""
 
+_FAREWELL_S = 2.0
+"""How long a peer that is still sending may take to read that it is closed."""
+
 _log = logging.getLogger("gateway")
 
 if sys.platform == "win32":
@@ -145,6 +148,7 @@ class _WebSocket(WebSocketsSansIOProtocol):
 
     _unsent_bytes = 0  # the least that was seen while the peer did not take everything
     _progress_at = 0.0
+    _at_ping_bytes = 0  # that had not been taken when the last ping was sent
 
     def handle_cont(self, event: Any) -> None:
         if len(self.frames) >= self.limits.fragments_per_message:
@@ -186,7 +190,8 @@ class _WebSocket(WebSocketsSansIOProtocol):
         self.conn.fail(int(code), reason)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = self._has_failed = True
-        self._end_in(_LAST_WORDS_S)  # to close at once, with something unread, would take back what was written
+        self.transport.resume_reading()
+        self._end_in(_FAREWELL_S)  # to close at once, with something unread, would take back what was written
 
     def shutdown(self) -> None:
         super().shutdown()
@@ -199,7 +204,17 @@ class _WebSocket(WebSocketsSansIOProtocol):
         if not self.disconnected:
             self._end_in(self.close_timeout if self.close_sent else _LAST_WORDS_S)
 
+    def send_keepalive_ping(self) -> None:
+        super().send_keepalive_ping()
+        self._at_ping_bytes = self._untaken_bytes()
+
     def keepalive_timeout(self) -> None:
+        untaken_bytes = self._untaken_bytes()
+        if untaken_bytes and self._has_progressed(untaken_bytes):
+            # The ping waits behind what the peer is still taking: it is slow, and not gone.
+            self._at_ping_bytes = untaken_bytes
+            self.pong_timer = self.loop.call_later(self.ping_timeout or 0, self.keepalive_timeout)
+            return
         self._told["dropped"] = "silent"
         super().keepalive_timeout()
         self._end_in(0)
@@ -243,6 +258,12 @@ class _WebSocket(WebSocketsSansIOProtocol):
             _log.info("a connection was dropped: it took nothing for %g s", self.limits.send_stall_s)
             self._told["dropped"] = "stalled"
             self.transport.abort()
+
+    def _has_progressed(self, untaken_bytes: int) -> bool:
+        """Tell whether the peer has taken something since the ping; where it takes nothing the stall ends it."""
+        if not self.writable.is_set():
+            return self.loop.time() - self._progress_at < self.limits.send_stall_s
+        return untaken_bytes != self._at_ping_bytes
 
     def _untaken_bytes(self) -> int:
         """Return what the peer has not taken, as the kernel knows it: that asks for more a megabyte at a time only."""

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from gateway.app import Gateway
+from gateway.connection import Connection
 from gateway.ports import Finish
 from gateway.providers.scripted import Gate, ScriptedProvider
 from gateway.settings import Settings
@@ -119,16 +120,26 @@ async def test_who_does_not_read_has_the_newest_only() -> None:
         gate.set()
         await worker.finish(watch)
         (connection,) = [each for each in gateway.heartbeat if each._news]
-        assert [(key, message.state) for key, message in connection._news.items()] == [
-            (("f", watch.extraction), "completed")
-        ]
+        assert {name: news.state for name, news in connection._news["f"].items()} == {watch.extraction: "completed"}
         second.reading.set()
         assert await news(deaf, 1) == [("f", watch.extraction, "completed")]
 
 
+async def test_many_follows_of_a_full_channel_are_taken() -> None:
+    """Whoever comes to many extractions is told of each, for each follow."""
+    async with opened(OK, retained_extractions=400, messages_burst=1_000) as gateway, joined(gateway.app) as first:
+        client = await greeted(first)
+        for number in range(400):
+            await client.finish(await client.extract(f"a{number}", channel="news", **ASKED))
+        for number in range(6):
+            await client.say(type="follow", id=f"f{number}", channel="news")
+        heard = await news(client, 6 * 400)
+    assert len(set(heard)) == 6 * 400
+
+
 async def test_too_many_announcements_for_who_does_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """4413, as of any that reads too slowly."""
-    monkeypatch.setattr("gateway.connection._NEWS", 3)
+    monkeypatch.setattr(Connection, "_most_news", 3)
     async with opened(OK) as gateway, joined(gateway.app) as first, joined(gateway.app) as second:
         worker, deaf = await greeted(first), await greeted(second)
         await deaf.say(type="follow", id="f", channel="news")

@@ -1,7 +1,7 @@
 """What a client, an address or a principal may do at most (PROTOCOL.md §10): the code each gets that does more."""
 
 import asyncio
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import pytest
@@ -153,7 +153,25 @@ async def test_a_credential_may_have_so_many_calls() -> None:
         assert [run.extraction.state for run in runs] == [State.RUNNING, State.QUEUED, State.RUNNING]
         gate.set()
         await asyncio.sleep(0.05)
-        assert ([run.extraction.state for run in runs], gateway.hub._shares) == ([State.COMPLETED] * 3, {})
+        assert ([run.extraction.state for run in runs], len(gateway.hub._shares)) == ([State.COMPLETED] * 3, 0)
+
+
+async def test_a_share_is_one_as_long_as_somebody_waits_for_it() -> None:
+    """Not two, whose calls would be counted apart; and none is kept of those who were refused."""
+    gate = asyncio.Event()
+    provider = ScriptedProvider([Gate(gate), '{"a": 1}', Finish("stop")])
+    async with opened(provider, provider_calls_per_principal=1, provider_queue=0) as gateway:
+        extract = messages.Extract(id="x", schema=SCHEMA, input="x")
+        job = gateway._jobs.job(extract, principal=Principal("ann"))
+        turns = gateway.hub.new_turns()
+        first, _ = gateway.hub.start(job, turns)
+        for number in range(100):
+            with suppress(OverCapacity):
+                gateway.hub.start(gateway._jobs.job(extract, principal=Principal("ann")))
+            assert len(gateway.hub._shares) == 1, number
+        gate.set()
+        await asyncio.sleep(0.05)
+        assert (first.run.extraction.state, len(gateway.hub._shares)) == (State.COMPLETED, 0)
 
 
 async def test_as_many_calls_of_a_credential_wait_as_may() -> None:

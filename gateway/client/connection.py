@@ -56,6 +56,10 @@ _wire_log = logging.getLogger("gateway.client.wire")
 _wire_log.setLevel(logging.INFO)  # websockets logs whole frames at debug, and the first one holds the credential
 
 
+class _NoToken(Exception):
+    """What gives the token failed."""
+
+
 class Owner(Protocol):
     """What a connection works for."""
 
@@ -123,7 +127,7 @@ class Connection:
         self._recovery = Recovery(can_refresh=callable(token))
         self._socket: ClientConnection | None = None
         self._due = asyncio.Event()
-        self._is_open = False
+        self._is_open = self._was_open = False
         self._reason: GatewayError | None = None  # why there is no connection, in the server's words where it has some
         self._first: asyncio.Timeout | None = None  # runs until there was a connection
         self._largest_bytes: float = inf  # that the server takes
@@ -182,9 +186,10 @@ class Connection:
                 except asyncio.CancelledError:
                     await socket.close()  # a farewell, and not the fault that leaving by an exception would be
                     raise
-        except Unauthenticated as fault:
-            self._reason = fault
-            return CloseCode.UNAUTHENTICATED
+        except _NoToken as fault:
+            self._reason = Unauthenticated(str(fault))
+            self._reason.__cause__ = fault.__cause__
+            return LOST if self._was_open else CloseCode.UNAUTHENTICATED  # a line that was there is not given up
         except InvalidStatus as refusal:
             return self._refused(refusal)
         except ConnectionClosed as closed:
@@ -213,8 +218,8 @@ class Connection:
         try:
             token = self._token()
             return await token if isawaitable(token) else token
-        except Exception as fault:  # whatever it raises, there is no token
-            raise Unauthenticated("there was no token to be had") from fault
+        except Exception as fault:  # whatever it raises, there is no token now: as bad a line as any
+            raise _NoToken("there was no token to be had") from fault
 
     def _refused(self, refusal: InvalidStatus) -> int:
         """Return the code of a refused upgrade."""
@@ -293,7 +298,7 @@ class Connection:
 
     def _open(self, socket: ClientConnection, welcome: Message) -> None:
         self._recovery.open(asyncio.get_running_loop().time())
-        self._is_open = True
+        self._is_open = self._was_open = True
         if self._first is not None and not self._first.expired():
             self._first.reschedule(None)
         per_s, burst = _limit(welcome, "messages_per_s", 0), _limit(welcome, "messages_burst", 0)

@@ -58,6 +58,8 @@ class Following:
                 del self._states[next(iter(self._states))]
             self.waiting.pop(name, None)
             self.waiting[name] = announcement
+            if len(self.waiting) > _REMEMBERED:
+                del self.waiting[next(iter(self.waiting))]
 
     def lose(self) -> None:
         """Hear that the connection is gone; it is asked for on the next one."""

@@ -58,7 +58,7 @@ def code_of_status(status: int) -> CloseCode:
 
 
 def backoff_s(attempt: int, *, retry_after_ms: int, chance: float) -> float:
-    """Return how long to wait before try number `attempt` (0, 1, …): full jitter, never less than the server asks for.
+    """Return how long to wait before try number `attempt` (0, 1, …): what the server asks for, and full jitter.
 
     Args:
         attempt: tries since the last connection that lasted.
@@ -66,7 +66,7 @@ def backoff_s(attempt: int, *, retry_after_ms: int, chance: float) -> float:
         chance: 0 to 1.
     """
     ceiling_s = min(_LONGEST_S, _FIRST_S * float(2 ** min(attempt, 16)))
-    return max(retry_after_ms / 1000, chance * ceiling_s)
+    return retry_after_ms / 1000 + chance * ceiling_s
 
 
 class Recovery:

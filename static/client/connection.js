@@ -89,11 +89,12 @@ export class Connection {
     this.store.become({ status: "connecting", delay_ms: 0 });
     const { token } = this.#options;
     if (typeof token !== "function") return this.#dial(token);
+    const { state } = this;
     Promise.resolve()
       .then(token)
       .then(
-        (fresh) => this.#dial(fresh),
-        () => this.#lost(4401),
+        (fresh) => this.state === state && this.#dial(fresh),
+        () => this.state === state && this.#lost(1006),
       );
   }
 

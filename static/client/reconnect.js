@@ -11,12 +11,12 @@ export const UNAUTHENTICATED = [4401, 4440];
 export const TOO_SLOW = 4413;
 
 /**
- * How long to wait before try number `attempt` (0, 1, …): full jitter, and never less than the server asks for.
+ * How long to wait before try number `attempt` (0, 1, …): what the server asks for, and full jitter.
  *
  * @param {number} attempt
  * @param {number} retry_after_ms
  * @param {number} chance 0…1
  */
 export function backoff(attempt, retry_after_ms, chance) {
-  return Math.max(retry_after_ms, Math.round(chance * Math.min(LONGEST_MS, FIRST_MS * 2 ** attempt)));
+  return retry_after_ms + Math.round(chance * Math.min(LONGEST_MS, FIRST_MS * 2 ** attempt));
 }

@@ -580,6 +580,24 @@ async def test_a_token_that_cannot_be_had(gateway: Served) -> None:
     assert isinstance(raised.value.__cause__, OSError)
 
 
+async def test_a_token_that_cannot_be_had_for_a_while(gateway: Served, fake: FakeOpenAI) -> None:
+    """Where there was a connection once, that is a bad line like any other: it is asked for again."""
+    fake.reply((gates := Gates()).reply())
+    answers = iter([None, OSError("no net"), OSError("no net"), OSError("no net"), None])
+
+    def token() -> str | None:
+        if (fault := next(answers)) is not None:
+            raise fault
+        return None
+
+    async with relayed(gateway.url) as relay, session_with(relay, token=token) as session:
+        watch = session.extract(**asked())
+        await reach(watch, SEEN[0])
+        await relay.cut()
+        gates.open_all()
+        assert await watch.result() == FINAL
+
+
 @pytest.mark.parametrize("code", [1002, 1003, 1007, 1009, 4400, 4403, 4406])
 async def test_a_server_that_will_not_have_us_ends_the_session(gateway: Served, fake: FakeOpenAI, code: int) -> None:
     """Nothing is tried again, and whoever waits is told the code."""

@@ -379,11 +379,11 @@ describe("close codes", () => {
     });
   }
 
-  test("a goaway says how long to wait", () => {
+  test("a goaway says how long to wait, and chance how much longer", () => {
     const { server, session } = welcomed();
     server.socket.say({ type: "goaway", reason: "restart", retry_after_ms: 7000, deadline_ms: 9000 });
     server.socket.drop(1012);
-    assert.equal(session.getSnapshot().delay_ms, 7000);
+    assert.equal(session.getSnapshot().delay_ms, 7500);
   });
 
   test("an expired credential is asked for anew, once", async () => {
