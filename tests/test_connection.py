@@ -15,7 +15,7 @@ from gateway.connection import Connection
 from gateway.errors import CloseCode
 from gateway.heartbeat import Heartbeat
 from gateway.ports import Finish
-from gateway.providers.scripted import Gate, ScriptedProvider, Step
+from gateway.providers.scripted import Gate, Pause, ScriptedProvider, Step
 from tests.fakes.client import CheckedWatch, Client, greeted
 from tests.fakes.gateways import document_of, opened
 from tests.fakes.transport import Closed, MemorySocket, joined
@@ -292,6 +292,26 @@ async def test_silence_is_broken_by_a_ping() -> None:
         assert await client.hear() == {"type": "ping"}
         assert await client.ask(type="ping") == {"type": "pong"}
         assert two.heard() == 0
+
+
+async def test_a_close_is_not_overtaken_by_updates(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much grows meanwhile, and however slowly it is taken, what was decided is said next."""
+    send = MemorySocket.send
+
+    async def slowly(self: MemorySocket, event: Any) -> None:
+        await asyncio.sleep(0.01)
+        await send(self, event)
+
+    monkeypatch.setattr(MemorySocket, "send", slowly)
+    provider = ScriptedProvider(['{"text": "', *[step for _ in range(5_000) for step in ("x", Pause(0.001))]])
+    async with opened(provider) as gateway, joined(gateway.app) as socket:
+        client = await greeted(socket)
+        for number in range(3):
+            await client.say(type="extract", id=f"w{number}", **asked(interval_ms=0))
+        await asyncio.sleep(0.2)
+        await client.say(type="hello")
+        async with asyncio.timeout(1):
+            assert (await close_of(client)).code == 4400
 
 
 async def test_the_heartbeat_keeps_no_timer_without_connections() -> None:
