@@ -286,6 +286,25 @@ async def test_a_peer_that_reads_slowly_stays() -> None:
             whole += text in await socket.recv()
 
 
+async def test_a_ping_that_waits_behind_what_is_taken_slowly_ends_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It cannot be answered before it is read; a peer that takes something all the time is slow, and not gone."""
+    monkeypatch.setattr("gateway.serving._PING_S", 0.2)
+    provider = ScriptedProvider([f'{{"a": "{"x" * 2_500_000}', Gate(asyncio.Event())])
+    async with deaf_client(provider, value_bytes=3_000_000) as (socket, protocol):
+        for transport, option in ((socket.transport, SO_RCVBUF), (protocol.transport, SO_SNDBUF)):
+            transport.get_extra_info("socket").setsockopt(SOL_SOCKET, option, 65_536)  # else the kernels take it all
+        timed_out, lost = called(protocol, "keepalive_timeout"), called(protocol, "connection_lost")
+        await stall(socket, protocol, extractions=2)
+        for _ in range(2):
+            while not timed_out.is_set():
+                socket.transport.resume_reading()
+                await turns(1)
+                socket.transport.pause_reading()
+                await asyncio.sleep(0.03)
+            timed_out.clear()
+        assert not lost.is_set()
+
+
 async def test_a_peer_that_does_not_read_does_not_hold_up_the_end(caplog: pytest.LogCaptureFixture) -> None:
     """The server stops within its time, and has nothing to complain about."""
     async with deaf_client(endless()) as (socket, protocol):
