@@ -46,6 +46,8 @@ _ANSWERED = frozenset(
 
 
 def _is_news(record: logging.LogRecord) -> bool:
+    if record.exc_info and isinstance(record.exc_info[1], asyncio.CancelledError):
+        return False  # a peer did not take its answer before the server went
     return record.msg not in _ANSWERED and not isinstance(record.msg, OSError)  # the command says why it cannot listen
 
 

@@ -45,6 +45,11 @@ else:
             return 0
 
 
+def _untaken_bytes(transport: asyncio.Transport) -> int:
+    """Return what a peer has not taken, as the kernel knows it: that asks for more a megabyte at a time only."""
+    return transport.get_write_buffer_size() + _kernel_bytes(transport.get_extra_info("socket").fileno())
+
+
 def protocols(limits: Limits) -> tuple[type[H11Protocol], type[WebSocketsSansIOProtocol]]:
     """Return uvicorn's classes for HTTP and for WebSockets, within limits."""
     http, websocket = type("_Http", (_Http,), {"limits": limits}), type("_WebSocket", (_WebSocket,), {"limits": limits})
@@ -55,11 +60,31 @@ _TOO_LATE = b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-lengt
 
 
 class _Http(H11Protocol):
-    """Ends whoever takes longer for the head of a request than may be taken for `hello`."""
+    """Ends whoever takes longer for the head of a request than may be taken for `hello`, and who takes no answer."""
 
     limits: ClassVar[Limits]
 
     _leash: asyncio.TimerHandle | None = None
+    _look: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._look_later(_untaken_bytes(self.transport))
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._look is not None:
+            self._look.cancel()
+
+    def _look_later(self, untaken_bytes: int) -> None:
+        self._look = self.loop.call_later(self.limits.send_stall_s, self._look_at, untaken_bytes)
+
+    def _look_at(self, before_bytes: int) -> None:
+        untaken_bytes = _untaken_bytes(self.transport)
+        if untaken_bytes < before_bytes:
+            self._look_later(untaken_bytes)
+        else:
+            self.transport.abort()
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
@@ -67,6 +92,8 @@ class _Http(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_came()
+        if self._look is not None:
+            self._look.cancel()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -266,8 +293,7 @@ class _WebSocket(WebSocketsSansIOProtocol):
         return untaken_bytes != self._at_ping_bytes
 
     def _untaken_bytes(self) -> int:
-        """Return what the peer has not taken, as the kernel knows it: that asks for more a megabyte at a time only."""
-        return self.transport.get_write_buffer_size() + _kernel_bytes(self.transport.get_extra_info("socket").fileno())
+        return _untaken_bytes(self.transport)
 
     def _end_in(self, seconds: float) -> None:
         if self._ending is not None:

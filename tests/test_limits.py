@@ -2,6 +2,7 @@
 
 import asyncio
 from contextlib import AsyncExitStack, suppress
+from socket import SO_RCVBUF, SO_SNDBUF, SOL_SOCKET
 from typing import Any
 
 import pytest
@@ -236,3 +237,19 @@ async def test_a_request_whose_head_does_not_come(head: bytes) -> None:
             async with asyncio.timeout(5):
                 assert b"408" in await reader.read()
             writer.close()
+
+
+async def test_an_answer_that_nobody_takes() -> None:
+    """Over HTTP too a peer that takes nothing for `send_stall_s` is let go."""
+    async with served(gateway_with(OK, send_stall_s=0.2)) as gateway:
+        _, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rsplit(":", 1)[1]), limit=1)
+        writer.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_RCVBUF, 4_096)
+        writer.transport.pause_reading()  # type: ignore[attr-defined] # it has it
+        await asyncio.sleep(0)
+        (protocol,) = gateway.server.server_state.connections
+        protocol.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_SNDBUF, 4_096)
+        writer.write(b"GET /static/style.css HTTP/1.1\r\nHost: x\r\n\r\n" * 100)
+        async with asyncio.timeout(5):
+            while gateway.server.server_state.connections:  # noqa: ASYNC110 - the server has no event for it
+                await asyncio.sleep(0.05)
+        writer.transport.abort()
