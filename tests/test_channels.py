@@ -13,7 +13,7 @@ from gateway.providers.scripted import Gate, ScriptedProvider
 from gateway.settings import Settings
 from tests.fakes.client import Client, greeted
 from tests.fakes.gateways import opened
-from tests.fakes.transport import Closed, joined
+from tests.fakes.transport import Closed, MemorySocket, joined
 
 pytestmark = pytest.mark.anyio
 
@@ -32,6 +32,15 @@ async def news(client: Client, count: int) -> list[tuple[str, str, str]]:
             assert frame["extractor"] == "inline"
             heard.append((frame["id"], frame["extraction"], frame["state"]))
     return heard
+
+
+async def stop_reading(socket: MemorySocket, follower: Client) -> None:
+    """Follow the channel, and take nothing any more."""
+    await follower.say(type="follow", id="f", channel="news")
+    await follower.ask(type="ping")
+    socket.reading.clear()
+    await follower.say(type="ping")
+    await socket.blocked.wait()
 
 
 async def test_what_runs_and_what_begins() -> None:
@@ -111,11 +120,7 @@ async def test_who_does_not_read_has_the_newest_only() -> None:
     provider = ScriptedProvider([Gate(gate), '{"a": 1}', Finish("stop")])
     async with opened(provider) as gateway, joined(gateway.app) as first, joined(gateway.app) as second:
         worker, deaf = await greeted(first), await greeted(second)
-        await deaf.say(type="follow", id="f", channel="news")
-        await deaf.ask(type="ping")
-        second.reading.clear()
-        await deaf.say(type="ping")
-        await second.blocked.wait()
+        await stop_reading(second, deaf)
         watch = await worker.extract("a", channel="news", **ASKED)
         gate.set()
         await worker.finish(watch)
@@ -142,11 +147,7 @@ async def test_too_many_announcements_for_who_does_not_read(monkeypatch: pytest.
     monkeypatch.setattr(Connection, "_most_news", 3)
     async with opened(OK) as gateway, joined(gateway.app) as first, joined(gateway.app) as second:
         worker, deaf = await greeted(first), await greeted(second)
-        await deaf.say(type="follow", id="f", channel="news")
-        await deaf.ask(type="ping")
-        second.reading.clear()
-        await deaf.say(type="ping")
-        await second.blocked.wait()
+        await stop_reading(second, deaf)
         for number in range(5):
             await worker.finish(await worker.extract(f"a{number}", channel="news", **ASKED))
         second.reading.set()

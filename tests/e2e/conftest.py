@@ -10,6 +10,7 @@ from typing import IO, Any, TypeAlias
 
 import pytest
 
+from tests.e2e.pages import Between
 from tests.fakes.gateways import Served, gateway_with, no_task_left, provider_of, served
 from tests.fakes.openai_server import FakeOpenAI
 
@@ -94,3 +95,9 @@ def _address(output: IO[str]) -> str:
         if match := re.search(r"http://\S+", line):
             return match[0]
     pytest.fail(f"the gateway did not start: {said}")
+
+
+@pytest.fixture
+def between() -> Between:
+    """Stand on the line, and say that a small model runs."""
+    return Between(provider={"name": "local", "model": "tiny", "state": "ready", "small": True})

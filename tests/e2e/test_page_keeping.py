@@ -17,12 +17,6 @@ SCHEMA = '{"type": "object", "properties": {"mine": {"type": "string"}}}'
 
 
 @pytest.fixture
-def between() -> Between:
-    """Stand on the line, and say that a small model runs."""
-    return Between(provider={"name": "local", "model": "tiny", "state": "ready", "small": True})
-
-
-@pytest.fixture
 async def page(browser: Browser, gateway_url: str, between: Between) -> AsyncGenerator[Page]:
     """Open the page, connected."""
     async with opened(browser, gateway_url, between) as page:

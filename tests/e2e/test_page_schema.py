@@ -16,12 +16,6 @@ UNSHOWN = '{"type":"object",\n\t"properties":{"a":{"anyOf":[{"type":"string"},{"
 
 
 @pytest.fixture
-def between() -> Between:
-    """Stand on the line, and say that a small model runs."""
-    return Between(provider={"name": "local", "model": "tiny", "state": "ready", "small": True})
-
-
-@pytest.fixture
 async def page(browser: Browser, gateway_url: str, between: Between) -> AsyncGenerator[Page]:
     """Open the page with the choice of a schema of one's own."""
     async with opened(browser, gateway_url, between) as page:
