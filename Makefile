@@ -32,14 +32,14 @@ run: setup ## start the gateway at http://127.0.0.1:8080; PORT= is another port
 		echo "setup: no model could be installed on this machine; the gateway plays a recording" >&2
 	@exec .venv/bin/gateway serve --host 127.0.0.1 --port $(PORT)
 
-test: setup-dev .tools/.node ## every test: Python, real browser, JavaScript
+test: setup-dev .tools/.node node_modules/.package-lock.json ## every test: Python, real browser, JavaScript
 	@chromium=$$($(PY) -m tools.chromium) && CHROMIUM="$$chromium" $(PY) -m pytest
 	@$(MAKE) --no-print-directory test-js
 
 test-fast: setup-dev ## Python tests without a browser or a real server
 	@$(PY) -m pytest -m "not browser and not e2e"
 
-test-js: setup-dev .tools/.node ## JavaScript tests
+test-js: setup-dev .tools/.node node_modules/.package-lock.json ## JavaScript tests
 	$(if $(JS_TESTS),,$(error tests/static holds no *.test.mjs))
 	@$(NODE) node --test $(JS_TESTS)
 
@@ -134,6 +134,6 @@ ITSELF = --quiet --python $(PY) --no-deps --require-build-hashes --build-constra
 	@mkdir -p .tools && touch $@
 
 node_modules/.package-lock.json: package.json package-lock.json .tools/.node
-	@echo "setup: node_modules, for the types of the browser code"
+	@echo "setup: node_modules, for the types and tests of the browser code"
 	@$(NODE) npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
