@@ -12,6 +12,8 @@ const SUBPROTOCOL = "extraction.v1";
 const CLIENT = "js/0.1";
 /** After this long without any frame the line is given up (PROTOCOL.md §7). */
 const SILENCE_MS = 25_000;
+/** The same where there is reason to doubt the line, and it was asked. */
+const PROBE_MS = 5_000;
 /** Of what the server takes: what is sent evenly does not arrive so. */
 const CAUTION = 0.9;
 /** After this long without a break the next one counts as the first (PROTOCOL.md §8). */
@@ -26,11 +28,13 @@ const SETTLED_MS = 30_000;
  * @property {(callback: () => void, delay_ms: number) => unknown} set
  * @property {(handle: any) => void} clear
  *
- * @typedef {string | undefined} Token
+ * @typedef {string | undefined} Secret
+ * @typedef {string | (() => Secret | Promise<Secret>)} Credential a function is asked anew for every connection, which
+ *   waits for its answer; undefined: none
  *
  * @typedef {object} ConnectionOptions
- * @property {string | (() => Token | Promise<Token>)} [token] a function is asked anew for every connection, which
- *   waits for its answer; undefined: none
+ * @property {Credential} [token]
+ * @property {Credential} [ticket] goes before the token, where there is one; a text opens one connection
  * @property {string} [client] free text for the server's log
  * @property {typeof globalThis.WebSocket} [WebSocket]
  * @property {Timers} [timers]
@@ -49,6 +53,8 @@ const INITIAL = { status: "connecting", welcome: null, delay_ms: 0, code: null, 
 
 export class Connection {
   store = new Store(INITIAL);
+  /** No watch wants to hear more often. */
+  least_ms = 0;
   #url;
   #options;
   #onMessage;
@@ -70,11 +76,12 @@ export class Connection {
    * @param {(message: ServerMessage, bytes: number) => void} onMessage
    */
   constructor(url, options, onMessage) {
-    this.#url = url;
+    this.#url = addressOf(url);
     const { WebSocket } = globalThis;
     /** @type {Timers} */
     const timers = { set: setTimeout, clear: clearTimeout };
     this.#options = { client: CLIENT, timers, random: Math.random, WebSocket, ...options };
+    if (!this.#options.WebSocket) throw new TypeError("there is no WebSocket here: give one as an option");
     this.#onMessage = onMessage;
   }
 
@@ -87,15 +94,22 @@ export class Connection {
     if (this.#socket || this.state.status === "closed") return;
     this.#hangUp();
     this.store.become({ status: "connecting", delay_ms: 0 });
-    const { token } = this.#options;
-    if (typeof token !== "function") return this.#dial(token);
+    const { ticket, token } = this.#options;
+    if (!isAsked(ticket) && !isAsked(token)) return this.#dial(ticket, token);
     const { state } = this;
-    Promise.resolve()
-      .then(token)
-      .then(
-        (fresh) => this.state === state && this.#dial(fresh),
-        () => this.state === state && this.#lost(1006),
-      );
+    this.#credential().then(
+      (credential) => this.state === state && this.#dial(...credential),
+      () => this.state === state && this.#lost(1006),
+    );
+  }
+
+  /** Something has changed around the line: see whether it holds, or try again now. */
+  probe() {
+    const { status } = this.state;
+    if (status === "waiting") this.open();
+    if (status !== "open") return;
+    this.#write({ type: "ping" });
+    this.#listen(PROBE_MS);
   }
 
   /**
@@ -122,13 +136,23 @@ export class Connection {
     this.#lost(1000, new GatewayError("closed", "the session was closed"));
   }
 
-  /** @param {string | undefined} token */
-  #dial(token) {
+  /** A ticket, else a token. @returns {Promise<[Secret, Secret]>} */
+  async #credential() {
+    const { ticket, token } = this.#options;
+    const fresh = isAsked(ticket) ? await ticket() : ticket;
+    return [fresh, fresh ? undefined : isAsked(token) ? await token() : token];
+  }
+
+  /** @param {Secret} ticket @param {Secret} token */
+  #dial(ticket, token) {
     if (this.#socket || this.state.status !== "connecting") return;
     const { WebSocket, client } = this.#options;
     const socket = new WebSocket(this.#url, [SUBPROTOCOL]);
     this.#socket = socket;
-    socket.onopen = () => this.#write({ type: "hello", token, client });
+    socket.onopen = () => {
+      this.#write({ type: "hello", ...(ticket ? { ticket } : { token }), client });
+      if (ticket === this.#options.ticket) this.#options.ticket = undefined;
+    };
     socket.onmessage = (event) => this.#receive(event.data);
     socket.onclose = (event) => this.#lost(event.code);
     this.#listen();
@@ -182,8 +206,8 @@ export class Connection {
   }
 
   /** Begin the silence limit anew. */
-  #listen() {
-    this.#after("silence", SILENCE_MS, () => this.interrupt());
+  #listen(limit_ms = SILENCE_MS) {
+    this.#after("silence", limit_ms, () => this.interrupt());
   }
 
   /** @param {ClientMessage | undefined} message */
@@ -196,7 +220,8 @@ export class Connection {
     this.#hangUp();
     if (this.state.status === "closed") return;
     const isRefused = UNAUTHENTICATED.includes(code);
-    const isRefreshed = this.#isRefreshed || typeof this.#options.token !== "function";
+    const { ticket, token } = this.#options;
+    const isRefreshed = this.#isRefreshed || !(isAsked(ticket) || isAsked(token));
     if (FINAL.includes(code) || (isRefused && isRefreshed)) {
       return this.store.become({ status: "closed", delay_ms: 0, code, error });
     }
@@ -238,4 +263,17 @@ function parse(text) {
   } catch {
     return {};
   }
+}
+
+/** Relative to the page, and http is ws. @param {string | URL} url */
+function addressOf(url) {
+  const { document, location } = globalThis;
+  const address = new URL(url, document?.baseURI ?? location?.href);
+  address.protocol = address.protocol.replace("http", "ws");
+  return address.href;
+}
+
+/** @param {Credential} [credential] @returns {credential is () => Secret | Promise<Secret>} */
+function isAsked(credential) {
+  return typeof credential === "function";
 }

@@ -62,12 +62,14 @@ export {};
  * @typedef {{type: "extract", id: string} & ExtractionRequest & WatchOptions} Extract
  * @typedef {{type: "watch", id: string} & WatchRequest & WatchOptions} WatchMessage
  * @typedef {{type: "unwatch", id: string}} Unwatch
+ * @typedef {{type: "adjust", id: string, interval_ms?: number}} Adjust
  * @typedef {{type: "cancel", id?: string, extraction?: string}} Cancel
  * @typedef {{type: "follow", id: string, channel: string}} FollowMessage
  * @typedef {{type: "unfollow", id: string}} Unfollow
  * @typedef {{type: "ping", nonce?: string}} Ping
  * @typedef {{type: "pong", nonce?: string}} Pong
- * @typedef {Hello | Extract | WatchMessage | Unwatch | Cancel | FollowMessage | Unfollow | Ping | Pong} ClientMessage
+ * @typedef {Hello | Extract | WatchMessage | Unwatch | Adjust | Cancel | FollowMessage | Unfollow | Ping
+ *   | Pong} ClientMessage
  */
 
 /**

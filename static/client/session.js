@@ -5,10 +5,12 @@ import { Connection } from "./connection.js";
 import { errorOf } from "./errors.js";
 import { Follow } from "./follow.js";
 import { TOO_SLOW } from "./reconnect.js";
+import { surroundings } from "./surroundings.js";
 import { Watch } from "./watch.js";
 
 /**
  * @typedef {import("./connection.js").ConnectionState} ConnectionState
+ * @typedef {import("./protocol.js").Welcome} Welcome
  * @typedef {import("./watch.js").ExtractOptions} ExtractOptions
  * @typedef {import("./watch.js").WatchingOptions} WatchingOptions
  * @typedef {import("./errors.js").GatewayError} GatewayError
@@ -19,7 +21,11 @@ import { Watch } from "./watch.js";
  * @property {(message: any, bytes: number) => void} receive
  * @property {boolean} [isAnswered]
  * @property {() => void} [slowDown]
+ * @property {() => void} [adjust]
  */
+
+/** Nobody sees a hidden page: its watches hear so often (PROTOCOL.md §3, `adjust`). */
+const HIDDEN_MS = 1000;
 
 export class Session {
   /** Errors that belong to no watch, the newest one. @type {GatewayError | null} */
@@ -28,6 +34,7 @@ export class Session {
   /** Watches and follows that have not ended. @type {Map<string, Live>} */
   #live = new Map();
   #names = 0;
+  #leave;
 
   /**
    * @param {string | URL} url
@@ -40,7 +47,26 @@ export class Session {
     /** Hear of every change of the connection; what it returns stops that. */
     this.subscribe = this.#connection.store.subscribe;
     this.subscribe((state, before) => this.#changed(state, before.status));
+    this.#leave = surroundings(
+      () => this.#connection.probe(),
+      (isHidden) => this.#hide(isHidden),
+    );
     this.#connection.open();
+  }
+
+  /** The server's welcome, once there is one; rejects where the connection is closed for good. */
+  connected() {
+    return new Promise((/** @type {(welcome: Welcome) => void} */ resolve, reject) => {
+      const look = () => {
+        const { status, welcome, error } = this.getSnapshot();
+        if (error) reject(error);
+        else if (status === "open" && welcome) resolve(welcome);
+        else return;
+        stop();
+      };
+      const stop = this.subscribe(look);
+      look();
+    });
   }
 
   /**
@@ -103,8 +129,15 @@ export class Session {
     return opened;
   }
 
+  /** @param {boolean} isHidden */
+  #hide(isHidden) {
+    this.#connection.least_ms = isHidden ? HIDDEN_MS : 0;
+    for (const each of this.#live.values()) each.adjust?.();
+  }
+
   /** @param {ConnectionState} state @param {string} before */
   #changed({ status, error, code }, before) {
+    if (error) this.#leave();
     for (const each of [...this.#live.values()]) {
       if (error) each.fail(error);
       else if (status === "open" && before !== status) each.ask();
@@ -130,7 +163,7 @@ export class Session {
  * Connect to a gateway. It returns at once: what is asked for is sent when the connection is there, and again where
  * it left off when it comes back.
  *
- * @param {string | URL} url ws: or wss:, for example `new URL("v1/ws", document.baseURI)` with its protocol changed
+ * @param {string | URL} url of ws, or http, which is the same; relative to the page, for example `v1/ws`
  * @param {import("./connection.js").ConnectionOptions} [options]
  */
 export function connect(url, options = {}) {

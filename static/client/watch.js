@@ -18,11 +18,12 @@ const SLOWEST_MS = 1000;
  * @typedef {import("./protocol.js").WatchFrame} WatchFrame
  * @typedef {import("./protocol.js").ClientMessage} ClientMessage
  * @typedef {import("./protocol.js").ExtractionRequest & import("./protocol.js").WatchOptions} ExtractOptions
- * @typedef {import("./protocol.js").WatchRequest & import("./protocol.js").WatchOptions} WatchingOptions
+ * @typedef {{extraction: string, from?: "start" | "now"} & import("./protocol.js").WatchOptions} WatchingOptions
  * @typedef {import("./replica.js").ReplicaState} ReplicaState
  *
  * @typedef {object} Line what a watch needs of its session
  * @property {(message: ClientMessage) => boolean} send false: not connected
+ * @property {number} [least_ms] no watch wants to hear more often
  */
 
 export class Watch {
@@ -31,7 +32,7 @@ export class Watch {
   #line;
   #replica;
   #store;
-  /** @type {ExtractOptions & {extraction?: string}} */
+  /** @type {ExtractOptions & Partial<WatchingOptions>} */
   #request;
   #asked = false;
   #rewatches = 0;
@@ -116,12 +117,14 @@ export class Watch {
     if (this.#isOver || this.#replica.state.ending) return;
     this.#replica.isStopped = true;
     const { id, extraction } = this;
-    const { encoding, interval_ms, progress, reasoning, skeleton, paths } = this.#request;
+    const { encoding, progress, reasoning, skeleton, paths } = this.#request;
+    const interval_ms = this.#pace_ms;
     const options = { encoding, interval_ms, progress, reasoning, skeleton, paths };
+    const isNew = this.#replica.state.epoch === null && this.#request.from === "now";
     /** @type {ClientMessage} */
     const message = extraction
-      ? { type: "watch", id, extraction, from: this.#replica.position, ...options }
-      : { type: "extract", id, ...this.#request };
+      ? { type: "watch", id, extraction, from: isNew ? "now" : this.#replica.position, ...options }
+      : { type: "extract", id, ...this.#request, interval_ms };
     this.#asked = this.#line.send(message) || this.#asked;
   }
 
@@ -160,10 +163,27 @@ export class Watch {
     else this.#tell({ status: code === "cancelled" ? code : "failed", error });
   }
 
+  /**
+   * Hear more or less often from now on; a hidden page hears once a second anyway.
+   *
+   * @param {number} [interval_ms] 0…1000
+   */
+  adjust(interval_ms = this.#request.interval_ms) {
+    this.#request.interval_ms = interval_ms;
+    if (this.#isOver || !this.#asked) return;
+    this.#line.send({ type: "adjust", id: this.id, interval_ms: this.#pace_ms ?? USUAL_MS });
+  }
+
   /** Be satisfied with half as many updates. */
   slowDown() {
     const { interval_ms = USUAL_MS } = this.#request;
     this.#request.interval_ms = Math.min(SLOWEST_MS, 2 * Math.max(USUAL_MS, interval_ms));
+  }
+
+  get #pace_ms() {
+    const { least_ms } = this.#line;
+    const { interval_ms } = this.#request;
+    return least_ms ? Math.max(least_ms, interval_ms ?? 0) : interval_ms;
   }
 
   /** Say that it is to be ended, once the server knows this watch. */
