@@ -17,9 +17,8 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.access import Access, Authenticate
@@ -34,6 +33,7 @@ from gateway.core.schema import Schema
 from gateway.drain import drained
 from gateway.errors import BadRequest
 from gateway.figures import Figures
+from gateway.files import folder, page
 from gateway.handshake import Handshake
 from gateway.heartbeat import Heartbeat
 from gateway.hooks import Hook, HookEvent, Hooks
@@ -418,11 +418,11 @@ class Gateway:
         static = _static_folder()
         mimetypes.init()  # reads files: now, not at the first request
         routes = [
-            Route("/", _page(static / "index.html")),
+            Route("/", page(static / "index.html")),
             Route("/livez", _livez),
             Route("/readyz", self._readyz),
             WebSocketRoute("/v1/ws", handshake),
-            Mount("/static", StaticFiles(directory=static)),
+            Mount("/static", folder(static)),
         ]
         if self._shows_metrics:
             routes.append(Route("/metrics", self.metrics.respond_here))
@@ -591,13 +591,6 @@ def _guard(headers: MutableHeaders) -> None:
     headers["referrer-policy"] = "no-referrer"
     headers["cross-origin-opener-policy"] = "same-origin"
     headers["cache-control"] = "no-cache"  # a reload shows the version that runs; ETags make it cheap
-
-
-def _page(path: Path) -> Callable[[Request], Any]:
-    async def page(_: Request) -> Response:
-        return FileResponse(path)
-
-    return page
 
 
 async def _livez(_: Request) -> Response:
