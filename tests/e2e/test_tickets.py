@@ -4,6 +4,7 @@ from typing import Any
 
 import httpx2
 import pytest
+from playwright.async_api import Browser
 
 from tests.e2e.conftest import Serve
 from tests.fakes.client import connected
@@ -64,3 +65,41 @@ async def test_an_address_asks_as_often_as_it_may_connect(serve: Serve) -> None:
         answers = await tickets_asked(gateway, {}, {}, {})
     assert [answer.status_code for answer in answers] == [200, 200, 429]
     assert answers[2].headers["retry-after"] == "1"
+
+
+ASKING = """async ([url, token]) => {
+    const headers = { authorization: `Bearer ${token}`, "content-type": "application/json" };
+    const answer = await fetch(url, { method: "POST", headers, body: "{}" });
+    return { status: answer.status, ...(await answer.json()) };
+}"""
+
+
+@pytest.mark.browser
+async def test_in_a_browser_a_page_asks(serve: Serve, browser: Browser) -> None:
+    """The gateway's own, and one of another origin that is allowed; what it is refused, it can read."""
+    context = await browser.new_context(bypass_csp=True)  # which stands for a page of somebody else's
+    page = await context.new_page()
+    async with serve(settings=GUARDED) as gateway, serve() as elsewhere:
+        url = f"{gateway.url}/v1/tickets"
+        for place in (gateway.url, elsewhere.url):
+            await page.goto(f"{place}/livez")
+            answer = await page.evaluate(ASKING, [url, "s3cret"])
+            async with connected(gateway.url, hello={"ticket": answer["ticket"]}) as guest:
+                assert (answer["status"], guest.welcome["type"]) == (200, "welcome")
+        refusal = await page.evaluate(ASKING, [url, "wrong"])
+        assert (refusal["status"], refusal["code"]) == (401, "unauthenticated")
+    await context.close()
+
+
+@pytest.mark.browser
+async def test_in_a_browser_a_foreign_page_is_not_answered(serve: Serve, browser: Browser) -> None:
+    """The browser asks before, and sends nothing."""
+    context = await browser.new_context(bypass_csp=True)
+    page = await context.new_page()
+    settings = {**GUARDED, "origins": ("https://app.example.org",)}
+    async with serve(settings=settings) as gateway, serve() as elsewhere:
+        await page.goto(f"{elsewhere.url}/livez")
+        with pytest.raises(Exception, match="Failed to fetch"):
+            await page.evaluate(ASKING, [f"{gateway.url}/v1/tickets", "s3cret"])
+        assert gateway.gateway.figures.ticket_requests == {"forbidden": 1}
+    await context.close()
