@@ -15,8 +15,8 @@ __all__ = ["folder", "page"]
 
 
 def folder(path: Path) -> ASGIApp:
-    """Return the application that serves the files of a folder."""
-    return _Sent(GZipMiddleware(StaticFiles(directory=path)))
+    """Return the application that serves the files of a folder, which pages of any origin may import."""
+    return _Sent(GZipMiddleware(StaticFiles(directory=path)), **{"access-control-allow-origin": "*"})
 
 
 def page(path: Path) -> ASGIApp:
@@ -35,8 +35,9 @@ class _Page:
 
 
 class _Sent:
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, **headers: str) -> None:
         self._app = app
+        self._headers = headers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         is_head = scope["type"] == "http" and scope["method"] == "HEAD"
@@ -45,7 +46,9 @@ class _Sent:
         async def sent(message: Message) -> None:
             nonlocal has_ended
             if message["type"] == "http.response.start":
-                _mark(MutableHeaders(scope=message))
+                headers = MutableHeaders(scope=message)
+                headers.update(self._headers)
+                _mark(headers)
             elif is_head:
                 if has_ended:
                     return

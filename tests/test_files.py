@@ -131,3 +131,14 @@ async def test_on_a_real_line() -> None:
         got.headers["content-length"],
     )
     assert (headed.content, again.content) == (b"", FILES[path].read_bytes())
+
+
+async def test_a_page_of_any_origin_may_import_the_client_and_read_no_other_answer() -> None:
+    """The modules are everybody's; what the gateway itself says is for those whom GATEWAY_ORIGINS lists."""
+    elsewhere = {"Origin": "https://elsewhere.example"}
+    async with opened(ScriptedProvider([])) as gateway, browser(gateway.app) as client:
+        answers = {
+            path: await client.get(path, headers=elsewhere) for path in ("/static/client/index.js", "/", "/readyz")
+        }
+    allowed = {path: answer.headers.get("access-control-allow-origin") for path, answer in answers.items()}
+    assert allowed == {"/static/client/index.js": "*", "/": None, "/readyz": None}

@@ -4,7 +4,6 @@ import asyncio
 import json
 import re
 import shlex
-import shutil
 import subprocess
 import sys
 from collections.abc import AsyncGenerator
@@ -44,7 +43,6 @@ def write_into(folder: Path) -> None:
     assert [name for name, _ in shown] == ["meetings.py", "answer.json", "index.html", "page.js", "watch.py"]
     for name, text in shown:
         (folder / name).write_text(text)
-    shutil.copytree(ROOT / "static" / "client", folder / "client")
 
 
 def command(start: str) -> list[str]:
@@ -127,10 +125,36 @@ def answer_pieces(folder: Path) -> list[str]:
     return [delta for _, delta in json.loads((folder / "answer.json").read_text())["deltas"] if isinstance(delta, str)]
 
 
+WORKER = """
+import { connect } from "http://127.0.0.1:8080/static/client/index.js";
+
+const session = connect("ws://127.0.0.1:8080/v1/ws");
+session.extract({ extractor: "meeting", input: "A text without a recording." }).result.catch(({ code }) => {
+  session.close();
+  postMessage(code);
+});
+"""
+START_WORKER = """
+new Promise((resolve, reject) => {
+  const worker = new Worker("worker.js", { type: "module" });
+  worker.onmessage = ({ data }) => resolve(data);
+  worker.onerror = ({ message }) => reject(new Error(message));
+})
+"""
+
+
+@pytest.mark.browser
+async def test_the_client_runs_in_a_worker_too(tmp_path: Path, browser: Browser) -> None:
+    """A worker of the page has a session of its own, where there is no document."""
+    async with started(tmp_path, browser) as (page, port):
+        (tmp_path / "worker.js").write_text(WORKER.replace("8080", port))
+        assert await page.evaluate(START_WORKER) == "provider_error"
+
+
 @pytest.mark.browser
 async def test_what_the_page_promises_of_stop_and_errors(tmp_path: Path, browser: Browser) -> None:
     """A stopped extraction, and a text without a recording, are said as the guide has it."""
-    async with started(tmp_path, browser) as (page, port):
+    async with started(tmp_path, browser) as (page, _):
         await page.click("#go")
         await expect(page.locator("#seen")).to_contain_text("Ann")
         await page.click("#stop")
@@ -138,8 +162,6 @@ async def test_what_the_page_promises_of_stop_and_errors(tmp_path: Path, browser
         await page.fill("#text", "Another text.")
         await page.click("#go")
         await expect(page.locator("#says")).to_contain_text(promised("provider_error").rstrip("…"))
-        elsewhere = f"import('http://127.0.0.1:{port}/static/client/index.js').then(() => 'loaded', () => 'refused')"
-        assert await page.evaluate(elsewhere) == "refused"
 
 
 def promised(code: str) -> str:
