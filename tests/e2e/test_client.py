@@ -95,6 +95,14 @@ async def test_values_grow_and_the_result_is_the_validated_one(gateway: Served, 
     assert (result, watch.value, watch.terminal["attempts"]) == (FINAL, FINAL, 1)
 
 
+async def test_what_a_model_thinks_aloud_is_not_part_of_the_value(gateway: Served, fake: FakeOpenAI) -> None:
+    """It is kept beside it, where it was asked for."""
+    fake.reply(Reply(PIECES, reasoning=("Ann, then ", "Bo.")))
+    async with session_with(gateway) as session:
+        watch = session.extract(**asked(encoding="append", reasoning=True))
+        assert (await watch.result(), watch.reasoning) == (FINAL, "Ann, then Bo.")
+
+
 async def test_a_slow_loop_sees_fewer(gateway: Served, fake: FakeOpenAI) -> None:
     """What came while the loop was busy is folded into the next value."""
     fake.reply((gates := Gates()).reply())
