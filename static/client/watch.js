@@ -6,6 +6,7 @@
 import { digest } from "./bytes.js";
 import { GatewayError } from "./errors.js";
 import { Replica } from "./replica.js";
+import { jsonSchemaOf } from "./schema.js";
 import { Store } from "./store.js";
 
 /** So many times in a row a server may answer a gap with another one. */
@@ -17,7 +18,8 @@ const SLOWEST_MS = 1000;
  * @typedef {import("./protocol.js").Json} Json
  * @typedef {import("./protocol.js").WatchFrame} WatchFrame
  * @typedef {import("./protocol.js").ClientMessage} ClientMessage
- * @typedef {import("./protocol.js").ExtractionRequest & import("./protocol.js").WatchOptions} ExtractOptions
+ * @typedef {Omit<import("./protocol.js").ExtractionRequest, "schema"> & import("./protocol.js").WatchOptions
+ *   & {schema?: Json | import("./schema.js").StandardSchema}} ExtractOptions
  * @typedef {import("./protocol.js").WatchRequest & import("./protocol.js").WatchOptions} WatchingOptions
  * @typedef {import("./replica.js").ReplicaState} ReplicaState
  *
@@ -119,9 +121,14 @@ export class Watch {
     const { encoding, interval_ms, progress, reasoning, skeleton, paths } = this.#request;
     const options = { encoding, interval_ms, progress, reasoning, skeleton, paths };
     /** @type {ClientMessage} */
-    const message = extraction
-      ? { type: "watch", id, extraction, from: this.#replica.position, ...options }
-      : { type: "extract", id, ...this.#request };
+    let message;
+    try {
+      message = extraction
+        ? { type: "watch", id, extraction, from: this.#replica.position, ...options }
+        : { type: "extract", id, ...this.#request, schema: jsonSchemaOf(this.#request.schema) };
+    } catch (error) {
+      return this.fail(new GatewayError("schema_invalid", `schema: ${/** @type {Error} */ (error).message}`));
+    }
     this.#asked = this.#line.send(message) || this.#asked;
   }
 
