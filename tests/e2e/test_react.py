@@ -121,7 +121,7 @@ async def test_listeners_hear_each_value_and_one_end(page: Page, fake: FakeOpenA
 async def test_a_lost_line_takes_nothing_away(
     browser: Browser, gateway: Served, fake: FakeOpenAI, lab: str, code: int | str
 ) -> None:
-    """Lost on either side, by a close or a cut wire, with the model writing on: no render shows less than the one before."""
+    """Lost on either side, by a close or a cut wire, while the model writes: no render shows less than before."""
     fake.reply((gates := Gates()).reply())
     async with (
         relayed(gateway.url) as relay,

@@ -26,7 +26,8 @@ bundle(
    export { jsx, jsxs } from "react/jsx-runtime";
    export { createRoot, hydrateRoot } from "react-dom/client";`,
 );
-bundle("zod.js", `export { z } from "zod";`);
+// The page's policy forbids eval, and complains where zod tries it.
+bundle("zod.js", `import { z } from "zod"; z.config({ jitless: true }); export { z };`);
 
 for (const file of files) {
   const { code } = transformSync(readFileSync(file, "utf8"), { loader: "jsx", jsx: "automatic" });

@@ -91,8 +91,6 @@ function Watching({ session, extraction, options }) {
   return <Shown shown={useWatch(session, extraction, { ...listeners, ...options })} />;
 }
 
-z.config({ jitless: true }); // the page's policy allows no eval, and complains where zod tries
-
 const conference = z.object({
   users: z.array(z.object({ name: z.string(), email: z.email(), twitter: z.string() })).describe("everyone"),
   date: z.string().nullable(),
