@@ -50,10 +50,9 @@ async def connect(page: Page, url: str) -> None:
     await page.evaluate("(url) => { globalThis.session = lab.connect(url, { random: () => 0 }) }", address)
 
 
-async def render(page: Page, component: str, *, strict: bool = False, **props: Any) -> None:
-    """Render a component with the session and these."""
-    script = "([name, props, strict]) => lab.render(name, { session, ...props }, strict)"
-    await page.evaluate(script, [component, props, strict])
+async def render(page: Page, component: str, **props: Any) -> None:
+    """Render a component with the session and these; `isStrict` is in StrictMode, `isHidden` not shown for now."""
+    await page.evaluate("([name, props]) => lab.render(name, { session, ...props })", [component, props])
 
 
 async def logged(page: Page, name: str) -> Any:
@@ -214,7 +213,7 @@ async def test_another_start_takes_the_place_of_the_first(page: Page, fake: Fake
 async def test_strict_mode_starts_one_extraction_and_keeps_it(page: Page, fake: FakeOpenAI) -> None:
     """A component that starts by itself is taken away and put back at once, and runs its effects twice."""
     fake.reply((gates := Gates()).reply())
-    await render(page, "Automatic", strict=True, options=OPTIONS, input="text")
+    await render(page, "Automatic", isStrict=True, options=OPTIONS, input="text")
     await write(page, gates, *range(len(PIECES)))
     gates.open_all()
     await ends(page, "completed")
@@ -243,6 +242,24 @@ async def test_without_its_component_the_watch_is_closed_and_the_extraction_goes
     assert not fake.calls[0].disconnected.is_set()
 
 
+async def test_what_is_hidden_for_a_while_goes_on_where_it_was(page: Page, fake: FakeOpenAI) -> None:
+    """Its watch is closed meanwhile; shown again it has what it had, and then all that came."""
+    fake.reply((gates := Gates()).reply())
+    await render(page, "Starting", options=OPTIONS, input="text")
+    await page.click("#start")
+    await write(page, gates, 0, 1)
+    await has(page, 2)
+    await render(page, "Starting", options=OPTIONS, input="text", isHidden=True)
+    assert await page.evaluate("lab.log.watch.result.catch(({ code }) => code)") == "closed"
+    gates.open(2)
+    await render(page, "Starting", options=OPTIONS, input="text")
+    await write(page, gates, *range(3, len(PIECES)))
+    gates.open_all()
+    await ends(page, "completed")
+    assert each_once(await logged(page, "data")) == [None, *SEEN]
+    assert len(await logged(page, "ends")) == 1
+
+
 async def test_what_nobody_watches_ends_where_it_was_asked_to(page: Page, fake: FakeOpenAI) -> None:
     """With `cancel_after_ms` the model stops once the component is gone."""
     fake.reply(Gates().reply())
@@ -258,7 +275,7 @@ async def test_a_watch_follows_the_name_it_is_given(page: Page, fake: FakeOpenAI
     """None at first, then one and another, each until the next; nobody else's extraction ends by it."""
     gates, others = Gates(), Gates()
     fake.reply(gates.reply(), others.reply(['{"title": "Another", "people": []', ', "open": true}']))
-    await render(page, "Watching", strict=strict, extraction=None)
+    await render(page, "Watching", isStrict=strict, extraction=None)
     await ends(page, "idle")
     script = """async ([one, other]) => {
         globalThis.runs = [one, other].map((request) => session.extract(request));
@@ -266,11 +283,11 @@ async def test_a_watch_follows_the_name_it_is_given(page: Page, fake: FakeOpenAI
         return await Promise.all(runs.map(begun));
     }"""
     names = await page.evaluate(script, [{**OPTIONS, "input": "one"}, {**OPTIONS, "input": "other"}])
-    await render(page, "Watching", strict=strict, extraction=names[0], options={"interval_ms": 0})
+    await render(page, "Watching", isStrict=strict, extraction=names[0], options={"interval_ms": 0})
     await write(page, gates, 0, 1)
     await has(page, 2)
     others.open(0)
-    await render(page, "Watching", strict=strict, extraction=names[1], options={"interval_ms": 0})
+    await render(page, "Watching", isStrict=strict, extraction=names[1], options={"interval_ms": 0})
     await expect(page.locator("#title")).to_have_text("Another")
     gates.open_all()
     await page.evaluate("runs[0].result")
@@ -278,7 +295,7 @@ async def test_a_watch_follows_the_name_it_is_given(page: Page, fake: FakeOpenAI
     others.open_all()
     await ends(page, "completed")
     assert [end["data"]["title"] for end in await logged(page, "ends")] == ["Another"]
-    await render(page, "Watching", strict=strict, extraction=None)
+    await render(page, "Watching", isStrict=strict, extraction=None)
     await ends(page, "idle")
     await expect(page.locator("#title")).to_be_empty()
 

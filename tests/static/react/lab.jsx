@@ -1,6 +1,6 @@
 /** Components that use the hooks, and a record of all that they rendered, for tests/e2e/test_react.py. */
 
-import { StrictMode, createElement, memo, useEffect } from "react";
+import { Activity, StrictMode, createElement, memo, useEffect } from "react";
 import { createRoot } from "react-dom/client";
 import { connect } from "extraction-gateway-client";
 import { useExtraction, useWatch } from "extraction-gateway-client/react";
@@ -108,9 +108,10 @@ Object.assign(globalThis, {
     connect,
     conference,
     /** @param {keyof typeof components} name @param {any} props */
-    render(name, props, isStrict = false) {
+    render(name, { isStrict, isHidden, ...props }) {
       const component = createElement(/** @type {any} */ (components[name]), props);
-      root.render(isStrict ? <StrictMode>{component}</StrictMode> : component);
+      const shown = <Activity mode={isHidden ? "hidden" : "visible"}>{component}</Activity>;
+      root.render(isStrict ? <StrictMode>{shown}</StrictMode> : shown);
     },
   },
 });
