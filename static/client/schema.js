@@ -14,6 +14,16 @@
  */
 
 /**
+ * What comes of a request: of a schema that has types what goes into it.
+ *
+ * @template R
+ * @typedef {R extends {encoding: "text"} ? string
+ *   : R extends {paths: readonly string[]} ? Json
+ *   : R extends {schema: StandardSchema<infer T>} ? (R extends {many: true} ? T[] : T)
+ *   : Json} ResultOf
+ */
+
+/**
  * The JSON Schema of a schema; that of any other value is the value itself, at which the server looks.
  *
  * @param {any} schema

@@ -27,6 +27,9 @@ const SLOWEST_MS = 1000;
  * @property {(message: ClientMessage) => boolean} send false: not connected
  */
 
+/**
+ * @template [T=Json] what its result is
+ */
 export class Watch {
   /** The name of the extraction, once the server has given one. @type {string | null} */
   extraction;
@@ -63,12 +66,12 @@ export class Watch {
     /**
      * The validated value, of `text` the whole text; rejects with a {@link GatewayError} on any other ending.
      *
-     * @type {Promise<Json>}
+     * @type {Promise<T>}
      */
     this.result = new Promise((resolve, reject) => {
       this.subscribe(({ error, ending }) => {
         if (error) reject(error);
-        else if (ending) resolve(this.#replica.whole);
+        else if (ending) resolve(/** @type {any} */ (this.#replica.whole));
       });
     });
     this.result.catch(() => {});

@@ -53,3 +53,24 @@ for (const [what, schema, why] of /** @type {const} */ ([
     await assert.rejects(watch.result, { name: "GatewayError", code: "schema_invalid", message: `schema: ${why}` });
     assert.deepEqual(messages, []);
   });
+
+test("the result has the type of what goes into a zod schema, which the checker of types proves", async () => {
+  const { server, session } = welcomed();
+  const watch = session.extract({ schema: person, input: "text" });
+  const people = session.extract({ schema: person, many: true, input: "text" });
+  const part = session.extract({ schema: person, paths: ["/name"], input: "text" });
+  const text = session.extract({ schema: person, encoding: "text", input: "text" });
+  const plain = session.extract({ schema: { type: "object" }, input: "text" });
+  /** @type {[Promise<z.input<typeof person>>, Promise<string | undefined>, Promise<string>]} */
+  const typed = [watch.result, people.result.then(([first]) => first?.name), text.result];
+  /** @type {Promise<import("../../static/client/protocol.js").Json>[]} */
+  const untyped = [part.result, plain.result];
+  // @ts-expect-error it has no such member
+  void watch.result.then(({ surname }) => surname).catch(() => {});
+  // @ts-expect-error a transform makes a Date of it, which nobody has done yet
+  void watch.result.then(({ born }) => born.getTime()).catch(() => {});
+  server.socket.take();
+  session.close();
+  const outcomes = await Promise.allSettled([...typed, ...untyped]);
+  assert.deepEqual(outcomes.map(({ status }) => status), Array(5).fill("rejected"));
+});
