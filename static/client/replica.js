@@ -2,7 +2,8 @@
  * The receiving side of one watch: which frames it applies, which it drops, and when it has to ask again
  * (PROTOCOL.md §4). It knows no socket and no clock.
  *
- * 1. The state is replaced, never changed: the same object means that nothing happened.
+ * 1. The state is replaced, never changed: the same object means that nothing happened. So it is for the parts of the
+ *    value, also where a whole one comes.
  * 2. An update is applied exactly when it starts at our revision; what we have already is dropped.
  * 3. After a gap nothing is applied until the server has answered the new `watch`.
  * 4. Exactly one ending; nothing after it.
@@ -11,6 +12,7 @@
 
 import { errorOf } from "./errors.js";
 import { apply } from "./patch.js";
+import { share } from "./sharing.js";
 
 /**
  * @typedef {import("./protocol.js").Json} Json
@@ -169,7 +171,7 @@ export class Replica {
         rev: frame.rev,
         final: frame.final ?? false,
         progress: frame.progress ?? null,
-        [this.blank === null ? "value" : "snapshot"]: isPatch ? apply(value, frame.ops) : frame.value,
+        [this.blank === null ? "value" : "snapshot"]: isPatch ? apply(value, frame.ops) : share(value, frame.value),
       });
     } catch {
       this.#become({ rev: null });

@@ -72,10 +72,15 @@ export class Session {
   /**
    * Start an extraction and watch it.
    *
-   * @param {ExtractOptions} request
+   * @template {ExtractOptions} R
+   * @param {R} request
+   * @returns {Watch<import("./schema.js").ResultOf<R>>}
    */
   extract(request) {
-    return this.#open(Watch, { key: randomKey(), ...request });
+    return this.#open(/** @type {typeof Watch<import("./schema.js").ResultOf<R>>} */ (Watch), {
+      key: randomKey(),
+      ...request,
+    });
   }
 
   /**
@@ -112,7 +117,7 @@ export class Session {
   }
 
   /**
-   * @template {Watch | Follow} T, R
+   * @template {Watch<unknown> | Follow} T, R
    * @param {new (id: string, request: R, line: Connection) => T} Kind
    * @param {R} request
    */

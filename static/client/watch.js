@@ -6,6 +6,7 @@
 import { digest } from "./bytes.js";
 import { GatewayError } from "./errors.js";
 import { Replica } from "./replica.js";
+import { jsonSchemaOf } from "./schema.js";
 import { Store } from "./store.js";
 
 /** So many times in a row a server may answer a gap with another one. */
@@ -17,7 +18,8 @@ const SLOWEST_MS = 1000;
  * @typedef {import("./protocol.js").Json} Json
  * @typedef {import("./protocol.js").WatchFrame} WatchFrame
  * @typedef {import("./protocol.js").ClientMessage} ClientMessage
- * @typedef {import("./protocol.js").ExtractionRequest & import("./protocol.js").WatchOptions} ExtractOptions
+ * @typedef {Omit<import("./protocol.js").ExtractionRequest, "schema"> & import("./protocol.js").WatchOptions
+ *   & {schema?: Json | import("./schema.js").StandardSchema}} ExtractOptions
  * @typedef {{extraction: string, from?: "start" | "now"} & import("./protocol.js").WatchOptions} WatchingOptions
  * @typedef {import("./replica.js").ReplicaState} ReplicaState
  *
@@ -26,6 +28,9 @@ const SLOWEST_MS = 1000;
  * @property {number} [least_ms] no watch wants to hear more often
  */
 
+/**
+ * @template [T=Json] what its result is
+ */
 export class Watch {
   /** The name of the extraction, once the server has given one. @type {string | null} */
   extraction;
@@ -62,12 +67,12 @@ export class Watch {
     /**
      * The validated value, of `text` the whole text; rejects with a {@link GatewayError} on any other ending.
      *
-     * @type {Promise<Json>}
+     * @type {Promise<T>}
      */
     this.result = new Promise((resolve, reject) => {
       this.subscribe(({ error, ending }) => {
         if (error) reject(error);
-        else if (ending) resolve(this.#replica.whole);
+        else if (ending) resolve(/** @type {any} */ (this.#replica.whole));
       });
     });
     this.result.catch(() => {});
@@ -122,9 +127,14 @@ export class Watch {
     const options = { encoding, interval_ms, progress, reasoning, skeleton, paths };
     const isNew = this.#replica.state.epoch === null && this.#request.from === "now";
     /** @type {ClientMessage} */
-    const message = extraction
-      ? { type: "watch", id, extraction, from: isNew ? "now" : this.#replica.position, ...options }
-      : { type: "extract", id, ...this.#request, interval_ms };
+    let message;
+    try {
+      message = extraction
+        ? { type: "watch", id, extraction, from: isNew ? "now" : this.#replica.position, ...options }
+        : { type: "extract", id, ...this.#request, interval_ms, schema: jsonSchemaOf(this.#request.schema) };
+    } catch (error) {
+      return this.fail(new GatewayError("schema_invalid", `schema: ${/** @type {Error} */ (error).message}`));
+    }
     this.#asked = this.#line.send(message) || this.#asked;
   }
 

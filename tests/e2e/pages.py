@@ -8,11 +8,11 @@ from typing import Any, TypeAlias
 
 from playwright.async_api import Browser, Page, WebSocketRoute, expect
 
-__all__ = ["Between", "lane", "opened", "says"]
+__all__ = ["REPORT_VIOLATIONS", "Between", "lane", "opened", "says"]
 
 Message: TypeAlias = dict[str, Any]
 
-_REPORT_VIOLATIONS = """
+REPORT_VIOLATIONS = """
 document.addEventListener("securitypolicyviolation", (event) => {
   console.error(`CSP: ${event.violatedDirective} ${event.blockedURI}`);
 });
@@ -76,7 +76,7 @@ async def opened(browser: Browser, url: str, between: Between | None = None, **d
     complaints: list[str] = []
     page.on("console", lambda message: complaints.append(message.text) if message.type != "log" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    await page.add_init_script(_REPORT_VIOLATIONS)
+    await page.add_init_script(REPORT_VIOLATIONS)
     if between:
         await page.route_web_socket("**/v1/ws", between.route)
     await page.goto(url)
