@@ -51,7 +51,9 @@ export function line(session, cut) {
     cut.heal();
     session.reconnect();
   });
-  byId("cut").addEventListener("click", () => {
+  /** Not every page offers it. */
+  const knife = /** @type {HTMLButtonElement | null} */ (document.getElementById("cut"));
+  knife?.addEventListener("click", () => {
     cut.begin();
     session.interrupt();
   });
@@ -72,7 +74,7 @@ export function line(session, cut) {
     setText(byId("connection-text"), WORDS[status]);
     byId("line").hidden = status === "open" || status === "shut" || isFirstTry(state);
     showOnly("line-end", status === "closed" ? String(state.code) : "");
-    byId("cut", HTMLButtonElement).disabled = state.status !== "open";
+    if (knife) knife.disabled = state.status !== "open";
     count();
   };
   session.subscribe(show);

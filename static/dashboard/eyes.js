@@ -1,0 +1,146 @@
+/**
+ * Watches on what a channel announces: of those that run what they write, of those that ended how. Few at a time, and
+ * few that begin in a second (PROTOCOL.md §10, `watches_per_connection`, `messages_per_s`).
+ */
+
+import { Progress } from "../page/progress.js";
+import { glimpse } from "./glimpse.js";
+
+/** So many of those that run are watched at once, the newest; so many of those that ended are asked about. */
+const MOST_LIVE = 16;
+const MOST_GLANCES = 4;
+/** The follow, what is looked at, and one to spare. */
+const RESERVED = 3;
+/** So many watches begin in a second: less than half of what the gateway takes. */
+const PER_SECOND = 8;
+const INTERVAL_MS = 250;
+/** So many endings are remembered. */
+const MOST_ENDINGS = 1000;
+/** A part of the value that none has: what is wanted is the ending alone. */
+const NOTHING = ["/~0nothing"];
+
+/**
+ * @typedef {import("../client/index.js").Session} Session
+ * @typedef {import("../client/index.js").Watch} Watch
+ * @typedef {import("../client/protocol.js").Terminal} Terminal
+ * @typedef {import("./glimpse.js").Glimpse & {parts: number, attempt: number}} Seen
+ * @typedef {{watch: Watch, progress: Progress}} Live
+ */
+
+export class Eyes {
+  /** @type {Map<string, Live>} */
+  #live = new Map();
+  /** @type {Map<string, Watch>} */
+  #glances = new Map();
+  /** Null: the gateway keeps it no longer. @type {Map<string, Terminal | null>} */
+  #endings = new Map();
+  #turns = PER_SECOND;
+  #session;
+  #onChange;
+
+  /** @param {Session} session @param {() => void} onChange */
+  constructor(session, onChange) {
+    this.#session = session;
+    this.#onChange = onChange;
+  }
+
+  get isRecorded() {
+    return this.#session.getSnapshot().welcome?.provider?.name === "recorded";
+  }
+
+  /** Another second has begun. */
+  tick() {
+    this.#turns = PER_SECOND;
+  }
+
+  /** Watch the first of these, and no other. @param {readonly string[]} running those in sight */
+  watch(running) {
+    const chosen = new Set(running.slice(0, this.#room(MOST_LIVE)));
+    for (const [extraction, { watch }] of this.#live) if (!chosen.has(extraction)) watch.close();
+    for (const extraction of chosen) if (!this.#live.has(extraction) && this.#takesTurn()) this.#open(extraction);
+  }
+
+  /** Ask how the first of these ended, where that is not known. @param {readonly string[]} ended those in sight */
+  glance(ended) {
+    for (const extraction of ended) {
+      if (this.#glances.size >= this.#room(MOST_GLANCES)) return;
+      const isKnown = this.#endings.has(extraction) || this.#glances.has(extraction);
+      if (!isKnown && this.#takesTurn()) this.#ask(extraction);
+    }
+  }
+
+  /** What is being written there, where somebody looks. @param {string} extraction @returns {Seen | null} */
+  seen(extraction) {
+    const live = this.#live.get(extraction);
+    const { value = null, rev = null, reset } = live?.watch.getSnapshot() ?? {};
+    if (!live || rev === null) return null;
+    const { active, completed } = live.progress;
+    return { ...glimpse(value, active), parts: completed.length, attempt: reset?.attempt ?? 1 };
+  }
+
+  /** Undefined: not known yet. @param {string} extraction */
+  ending(extraction) {
+    return this.#endings.get(extraction);
+  }
+
+  /** How long it ran, as its ending says, in ms. @param {string} extraction */
+  duration(extraction) {
+    const { timing } = this.#endings.get(extraction) ?? {};
+    return timing ? timing.total_ms - timing.queued_ms : null;
+  }
+
+  /** Look at nothing. */
+  close() {
+    for (const { watch } of this.#live.values()) watch.close();
+    for (const watch of this.#glances.values()) watch.close();
+  }
+
+  /** @param {number} most */
+  #room(most) {
+    const { watches_per_connection = Infinity } = this.#session.getSnapshot().welcome?.limits ?? {};
+    return Math.max(0, Math.min(most, Math.floor((watches_per_connection - RESERVED) / 2)));
+  }
+
+  #takesTurn() {
+    return this.#session.getSnapshot().status === "open" && this.#turns > 0 && this.#turns-- > 0;
+  }
+
+  /** @param {string} extraction */
+  #open(extraction) {
+    const watch = this.#session.watch({ extraction, encoding: "append", interval_ms: INTERVAL_MS, progress: true });
+    const live = { watch, progress: new Progress("") };
+    this.#live.set(extraction, live);
+    watch.observe((frame) => {
+      if (frame.type === "reset" || (frame.type === "snapshot" && frame.epoch !== live.progress.epoch))
+        live.progress = new Progress(frame.epoch);
+      if ((frame.type === "snapshot" || frame.type === "patch") && frame.progress)
+        live.progress.take(frame.progress, frame.type === "snapshot");
+    });
+    this.#until(watch, extraction, this.#live);
+  }
+
+  /** @param {string} extraction */
+  #ask(extraction) {
+    const watch = this.#session.watch({ extraction, paths: NOTHING });
+    this.#glances.set(extraction, watch);
+    this.#until(watch, extraction, this.#glances);
+  }
+
+  /** @param {Watch} watch @param {string} extraction @param {Map<string, unknown>} among */
+  #until(watch, extraction, among) {
+    watch.subscribe(({ ending, error }) => {
+      if (ending || error) among.delete(extraction);
+      if (ending) this.#keep(extraction, ending);
+      else if (error?.code === "not_found") this.#keep(extraction, null);
+      this.#onChange();
+    });
+  }
+
+  /** @param {string} extraction @param {Terminal | null} ending */
+  #keep(extraction, ending) {
+    this.#endings.delete(extraction);
+    this.#endings.set(extraction, ending);
+    const [oldest] = this.#endings.keys();
+    if (this.#endings.size > MOST_ENDINGS && oldest !== undefined) this.#endings.delete(oldest);
+  }
+}

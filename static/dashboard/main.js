@@ -1,0 +1,186 @@
+/** The dashboard: it follows a channel, and shows what runs there, how fast, and how it ends. */
+
+import { connect } from "../client/index.js";
+import { Credential, isRefused, tokenFromAddress, tryToken } from "../page/credential.js";
+import { byId, setText, showOnly } from "../page/dom.js";
+import { gate } from "../page/gate.js";
+import { Cut, line } from "../page/line.js";
+import { theme } from "../page/theme.js";
+import { channelOf, withChannel } from "./address.js";
+import { Board } from "./board.js";
+import { Detail } from "./detail.js";
+import { Eyes } from "./eyes.js";
+import { figures } from "./figures.js";
+import { Ledger } from "./ledger.js";
+import { snippets } from "./snippets.js";
+import { spokenWords, summary } from "./summary.js";
+import { whyNot } from "./why.js";
+
+/** What happens is drawn together, so often at most: a wall is read calmly, whatever comes. */
+const DRAW_MS = 200;
+const TICK_MS = 1000;
+/** Screen readers hear of news so often at most. */
+const SPEAK_MS = 3000;
+/** What is there is announced sooner; only then there is nothing. */
+const SILENT_MS = 800;
+
+const credential = new Credential(() => sessionStorage);
+const given = tokenFromAddress(location, history);
+if (given) credential.keep(given);
+const session = connect(socketUrl(), { token: credential.token });
+const eyes = new Eyes(session, schedule);
+const board = new Board(eyes, schedule);
+const detail = new Detail(session, schedule, closed);
+const draw = summary();
+let channel = channelOf(location.search);
+let ledger = new Ledger();
+let follow = session.follow({ channel });
+/** The newest announcement that was heard. @type {unknown} */
+let newest = null;
+let isScheduled = false;
+let drawn_ms = -DRAW_MS;
+/** When it was asked for, by our clock. */
+let asked_ms = 0;
+/** When the line was lost; the clocks stand still then. @type {number | null} */
+let lost_ms = null;
+
+function socketUrl() {
+  const url = new URL("v1/ws", document.baseURI);
+  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
+  return url;
+}
+
+/** Draw with the next frame of the screen that is not too soon, however much happens until then. */
+function schedule() {
+  if (isScheduled) return;
+  isScheduled = true;
+  setTimeout(
+    () =>
+      requestAnimationFrame((now) => {
+        isScheduled = false;
+        drawn_ms = now;
+        render();
+      }),
+    Math.max(0, drawn_ms + DRAW_MS - performance.now()),
+  );
+}
+
+function render() {
+  const now_ms = ledger.serverTime(lost_ms ?? Date.now());
+  const records = ledger.newest;
+  draw(figures(records, now_ms, (extraction) => eyes.duration(extraction)));
+  board.show(records, now_ms);
+  detail.show(ledger.record(detail.extraction ?? ""), now_ms);
+  byId("board").toggleAttribute("data-lost", lost_ms !== null);
+  const isSilent = session.getSnapshot().status === "open" && Date.now() - asked_ms >= SILENT_MS;
+  const { error } = follow.getSnapshot();
+  byId("empty").hidden = records.length > 0 || error !== null || !isSilent;
+  showRefusal(error);
+}
+
+/** @param {import("../client/index.js").GatewayError | null} error */
+function showRefusal(error) {
+  const isRefused = error !== null && error.code !== "closed" && error.code !== "disconnected";
+  byId("refused").hidden = !isRefused;
+  if (!isRefused) return;
+  setText(byId("refused-code"), error.code);
+  setText(byId("refused-said"), error.message);
+  byId("refused-todo").hidden = !showOnly("refused-todo", error.code);
+}
+
+function hear() {
+  const { extractions } = follow.getSnapshot();
+  const announcement = extractions.at(-1);
+  if (announcement && announcement !== newest) ledger.hear(announcement, Date.now());
+  newest = announcement ?? newest;
+  schedule();
+}
+
+/** Follow it from the beginning. @param {string} name */
+function followAnew(name) {
+  channel = name;
+  follow.close();
+  eyes.close();
+  ledger = new Ledger();
+  follow = session.follow({ channel });
+  begin();
+}
+
+function begin() {
+  asked_ms = Date.now();
+  newest = null;
+  follow.subscribe(hear);
+  byId("channel", HTMLInputElement).value = channel;
+  document.title = `${channel} · Dashboard · Extraction gateway`;
+  snippets(channel);
+  schedule();
+  setTimeout(schedule, SILENT_MS);
+}
+
+/** @param {SubmitEvent} event */
+function choose(event) {
+  event.preventDefault();
+  const name = byId("channel", HTMLInputElement).value.trim();
+  byId("channel", HTMLInputElement).value = name || channel;
+  byId("go").hidden = true;
+  if (!name || name === channel) return;
+  history.replaceState(history.state, "", withChannel(location.href, name));
+  followAnew(name);
+}
+
+/** @type {string} */
+let before = "connecting";
+
+function onConnection() {
+  const { status } = session.getSnapshot();
+  if (status === "open" && before !== "open") {
+    lost_ms = null;
+    asked_ms = Date.now();
+    ledger.doubt(asked_ms);
+    setTimeout(schedule, SILENT_MS);
+  } else if (status !== "open" && before === "open") lost_ms = Date.now();
+  before = status;
+  schedule();
+}
+
+/** @param {MouseEvent} event */
+function open(event) {
+  const target = event.target instanceof Element ? event.target.closest(".run") : null;
+  const heard = ledger.record(/** @type {HTMLElement | null} */ (target)?.dataset.extraction ?? "");
+  if (heard) detail.open(heard);
+}
+
+/** The card may have moved, or be drawn no more. @param {string} extraction */
+function closed(extraction) {
+  (board.button(extraction) ?? byId("past-title")).focus();
+}
+
+function speak() {
+  const state = session.getSnapshot();
+  const isLost = state.status === "waiting" && !isRefused(state);
+  const now_ms = ledger.serverTime(Date.now());
+  setText(byId("spoken"), isLost ? "Connection lost" : spokenWords(figures(ledger.newest, now_ms)));
+}
+
+function tick() {
+  eyes.tick();
+  if (lost_ms === null) ledger.settle(Date.now());
+  schedule();
+}
+
+byId("board").addEventListener("click", open);
+byId("channel-form").addEventListener("submit", choose);
+byId("channel").addEventListener("input", () => {
+  const name = byId("channel", HTMLInputElement).value.trim();
+  byId("go").hidden = name === channel || name === "";
+});
+byId("follow-again").addEventListener("click", () => followAnew(channel));
+document.addEventListener("visibilitychange", () => (document.hidden ? eyes.watch([]) : schedule()));
+theme(byId("theme", HTMLButtonElement));
+line(session, new Cut());
+gate(session, credential, (token) => tryToken(socketUrl(), token));
+whyNot(session);
+session.subscribe(onConnection);
+setInterval(tick, TICK_MS);
+setInterval(speak, SPEAK_MS);
+begin();
