@@ -1,6 +1,7 @@
 /** One extraction as a card: what it is, how it stands, for how long, and the newest of what is written or how it ended. */
 
 import { el, setText } from "../page/dom.js";
+import { inTime } from "../page/words.js";
 import { ago, inSeconds } from "./figures.js";
 import { shortWords } from "./words.js";
 
@@ -58,12 +59,7 @@ function parts() {
 /** How long it ran, as far as anybody knows. @param {Heard} heard @param {Eyes} eyes */
 function took({ extraction, ended_ms, running_ms }, eyes) {
   const ran_ms = ended_ms !== null && running_ms !== null ? ended_ms - running_ms : eyes.duration(extraction);
-  return ran_ms === null ? "" : tenths(ran_ms);
-}
-
-/** @param {number} ms */
-function tenths(ms) {
-  return ms < 60_000 ? `${(Math.max(0, ms) / 1000).toFixed(1)} s` : inSeconds(ms);
+  return ran_ms === null ? "" : inTime(Math.max(0, ran_ms));
 }
 
 /** @param {Heard} heard @param {Eyes} eyes */

@@ -20,7 +20,7 @@ export function factsOf(ending, isChecked) {
   if (usage) facts.push(["Tokens", tokenWords(usage)]);
   if (timing) facts.push(...timingFacts(timing));
   facts.push(["Repairs", repairs.length === 0 ? "none" : repairWords(repairs)]);
-  if (dropped.length > 0) facts.push(["Left out", `${dropped.length} items`]);
+  if (dropped.length > 0) facts.push(["Left out", `${dropped.length} item${dropped.length === 1 ? "" : "s"}`]);
   if (ending.type === "completed" && ending.checks) facts.push(["Checks", checkWords(ending.checks)]);
   if (ending.type === "incomplete") facts.push(["Open", ending.open.map((path) => path || "the whole value").join(", ")]);
   if (ending.type === "completed") facts.push(["Digest", isChecked ? "✓ the value has it" : "not compared"]);

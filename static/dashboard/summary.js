@@ -30,14 +30,13 @@ function showTiles({ counts, begunPerMinute, endedPerMinute, median_ms, p90_ms }
   tile("begun", String(begunPerMinute));
   tile("ended", String(endedPerMinute));
   const [figure = "–", unit = ""] = inTime(median_ms).split(/ (.*)/);
-  tile("median", figure, p90_ms === null ? "" : `${unit} · 90 % in ${inTime(p90_ms)}`);
+  tile("median", figure, p90_ms === null ? "" : `90 % in ${inTime(p90_ms)}`, unit);
 }
 
-/** @param {string} name @param {string} figure @param {string} [more] */
-function tile(name, figure, more = "") {
-  const [strong, small] = byId("tiles").querySelectorAll(`[data-tile="${name}"] dd > *`);
-  if (strong) setText(strong, figure);
-  if (small) setText(small, more);
+/** @param {string} name @param {string} figure @param {string} [more] @param {string} [unit] */
+function tile(name, figure, more = "", unit = "") {
+  const places = byId("tiles").querySelectorAll(`[data-tile="${name}"] dd > *`);
+  [figure, unit, more].forEach((text, at) => places[at] && setText(places[at], text));
 }
 
 /** @param {Figures} figures */
