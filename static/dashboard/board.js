@@ -31,12 +31,17 @@ export class Board {
       byId(`${name}-more`).addEventListener("click", () => this.#showMore(name));
   }
 
-  /** @param {readonly Heard[]} records the newest first @param {number} now_ms the server's */
+  /**
+   * @param {readonly Heard[]} records the newest first
+   * @param {number} now_ms the server's
+   * @returns {number} how many cards are new
+   */
   show(records, now_ms) {
     const now = records.filter(({ ended_ms }) => ended_ms === null);
     const past = records.filter(({ ended_ms }) => ended_ms !== null).sort((a, b) => b.since_ms - a.since_ms);
     const drawn = [...now.slice(0, this.#most.now), ...past.slice(0, this.#most.past)];
     this.#forgetOthers(drawn);
+    const before = this.#cards.size;
     keepingFocus(() => {
       this.#list("now", now, now_ms);
       this.#list("past", past, now_ms);
@@ -46,6 +51,7 @@ export class Board {
     if (this.#next) byId(`${this.#next.name}-list`).children[this.#next.at]?.querySelector("button")?.focus();
     this.#next = null;
     this.#look(drawn);
+    return this.#cards.size - before;
   }
 
   /** The button of a card, where it is drawn. @param {string} extraction */

@@ -1,6 +1,12 @@
 /** What the records of a channel come to: counts, rates, durations, outcomes. Plain functions of records and a clock. */
 
-/** @typedef {import("./ledger.js").Heard} Heard */
+/**
+ * @typedef {import("./ledger.js").Heard} Heard
+ *
+ * @typedef {object} Known what is known besides the records
+ * @property {(extraction: string) => number | null} [timed] how long one ran that nobody here heard begin, in ms
+ * @property {number} [forgotten_ms] when the last one ended that is not among the records any more
+ */
 
 /** In the order in which they are stacked. */
 export const OUTCOMES = /** @type {const} */ (["completed", "incomplete", "failed", "cancelled"]);
@@ -25,6 +31,9 @@ const MINUTE_MS = 60_000;
  * @property {number} untimed how many of those in the bars have no duration that anybody here knows
  * @property {number} begunPerMinute within the last minute
  * @property {number} endedPerMinute
+ * @property {boolean} isCut there were more, which are forgotten
+ * @property {boolean} isMinuteCut there were more in that minute, too
+ * @property {boolean} areBarsCut there were more in the time of the bars
  * @property {number} from_ms where the first bar begins
  * @property {Bar[]} bars the last one is still growing
  * @property {Dot[]} dots those in the bars whose duration is known
@@ -35,10 +44,10 @@ const MINUTE_MS = 60_000;
 /**
  * @param {readonly Heard[]} records
  * @param {number} now_ms the server's
- * @param {(extraction: string) => number | null} [timed] how long one ran that nobody here heard begin, in ms
+ * @param {Known} [known]
  * @returns {Figures}
  */
-export function figures(records, now_ms, timed = () => null) {
+export function figures(records, now_ms, { timed = () => null, forgotten_ms = -Infinity } = {}) {
   const counts = countsOf(records);
   const from_ms = (Math.floor(now_ms / BAR_MS) - BARS + 1) * BAR_MS;
   const recent = records.flatMap((heard) => ended(heard, from_ms, timed));
@@ -51,6 +60,9 @@ export function figures(records, now_ms, timed = () => null) {
     untimed: recent.length - dots.length,
     begunPerMinute: records.filter(({ begun_ms }) => isLately(begun_ms)).length,
     endedPerMinute: records.filter(({ ended_ms }) => isLately(ended_ms)).length,
+    isCut: forgotten_ms > -Infinity,
+    isMinuteCut: isLately(forgotten_ms),
+    areBarsCut: forgotten_ms >= from_ms,
     from_ms,
     bars: barsOf(recent, from_ms),
     dots,

@@ -38,6 +38,9 @@ export class Ledger {
   /** How far this clock is ahead of the server's, as far as news that had only just happened tell. @type {number | null} */
   #ahead_ms = null;
 
+  /** When the last of those ended, or began, that were forgotten for newer ones. */
+  forgotten_ms = -Infinity;
+
   /** All records, those that were heard of last at first. */
   get newest() {
     return [...this.#records.values()].reverse();
@@ -88,7 +91,9 @@ export class Ledger {
   #forgetOldest() {
     const all = [...this.#records.values()];
     const oldest = all.find(({ ended_ms }) => ended_ms !== null) ?? all[0];
-    if (oldest) this.#records.delete(oldest.extraction);
+    if (!oldest) return;
+    this.#records.delete(oldest.extraction);
+    this.forgotten_ms = Math.max(this.forgotten_ms, oldest.since_ms);
   }
 }
 

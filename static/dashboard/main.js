@@ -18,6 +18,9 @@ import { whyNot } from "./why.js";
 
 /** What happens is drawn together, so often at most: a wall is read calmly, whatever comes. */
 const DRAW_MS = 200;
+/** Where more cards than this are new at once, nobody can read them: they come more rarely, and without a flourish. */
+const RUSH = 8;
+const RUSH_MS = 1000;
 const TICK_MS = 1000;
 /** Screen readers hear of news so often at most. */
 const SPEAK_MS = 3000;
@@ -38,6 +41,7 @@ let follow = session.follow({ channel });
 /** The newest announcement that was heard. @type {unknown} */
 let newest = null;
 let isScheduled = false;
+let isRushing = false;
 let drawn_ms = -DRAW_MS;
 /** When it was asked for, by our clock. */
 let asked_ms = 0;
@@ -61,15 +65,17 @@ function schedule() {
         drawn_ms = now;
         render();
       }),
-    Math.max(0, drawn_ms + DRAW_MS - performance.now()),
+    Math.max(0, drawn_ms + (isRushing ? RUSH_MS : DRAW_MS) - performance.now()),
   );
 }
 
 function render() {
   const now_ms = ledger.serverTime(lost_ms ?? Date.now());
   const records = ledger.newest;
-  draw(figures(records, now_ms, (extraction) => eyes.duration(extraction)));
-  board.show(records, now_ms);
+  const { forgotten_ms } = ledger;
+  draw(figures(records, now_ms, { forgotten_ms, timed: (extraction) => eyes.duration(extraction) }));
+  isRushing = board.show(records, now_ms) > RUSH;
+  byId("board").toggleAttribute("data-rush", isRushing);
   detail.show(ledger.record(detail.extraction ?? ""), now_ms);
   byId("board").toggleAttribute("data-lost", lost_ms !== null);
   const isSilent = session.getSnapshot().status === "open" && Date.now() - asked_ms >= SILENT_MS;

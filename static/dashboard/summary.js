@@ -20,15 +20,17 @@ export function summary() {
     const top_ms = drawDots(figures);
     setText(byId("dots-top"), top_ms === 0 ? "" : inTime(top_ms));
     label("dots", dotWords(figures));
+    setText(byId("bars-note"), figures.areBarsCut ? "the newest 1,000 only" : "");
     setText(byId("dots-note"), untimedWords(figures));
   };
 }
 
 /** @param {Figures} figures */
-function showTiles({ counts, begunPerMinute, endedPerMinute, median_ms, p90_ms }) {
+function showTiles({ counts, begunPerMinute, endedPerMinute, isMinuteCut, median_ms, p90_ms }) {
+  const more = isMinuteCut ? "+" : "";
   tile("running", String(counts.running), `${counts.queued} queued`);
-  tile("begun", String(begunPerMinute));
-  tile("ended", String(endedPerMinute));
+  tile("begun", begunPerMinute.toLocaleString("en") + more);
+  tile("ended", endedPerMinute.toLocaleString("en") + more);
   const [figure = "–", unit = ""] = inTime(median_ms).split(/ (.*)/);
   tile("median", figure, p90_ms === null ? "" : `90 % in ${inTime(p90_ms)}`, unit);
 }
@@ -40,7 +42,7 @@ function tile(name, figure, more = "", unit = "") {
 }
 
 /** @param {Figures} figures */
-function showOutcomes({ counts, ended }) {
+function showOutcomes({ counts, ended, isCut }) {
   for (const outcome of OUTCOMES) {
     const share = /** @type {HTMLElement | null} */ (byId("mix").querySelector(`[data-state="${outcome}"]`));
     if (share) share.style.flexGrow = String(counts[outcome]);
@@ -49,7 +51,8 @@ function showOutcomes({ counts, ended }) {
     if (part) setText(part, ended === 0 ? "" : percent(counts[outcome], ended));
   }
   byId("mix").toggleAttribute("data-empty", ended === 0);
-  setText(byId("mix-note"), ended === 0 ? "None yet" : `Of the ${ended.toLocaleString("en")} that were heard of`);
+  const all = `Of the ${isCut ? "newest " : ""}${ended.toLocaleString("en")}${isCut ? "" : " that were heard of"}`;
+  setText(byId("mix-note"), ended === 0 ? "None yet" : all);
 }
 
 /** @param {string} id @param {string} words */

@@ -53,6 +53,9 @@ describe("the figures", () => {
       untimed: 1,
       begunPerMinute: 4, // d, e, f, g: within the minute from 12:00:10
       endedPerMinute: 4, // a at 12:00:12, b, d, g
+      isCut: false,
+      isMinuteCut: false,
+      areBarsCut: false,
       from_ms: NOON_MS - 220_000, // thirty bars of 10 s, the last one begins at 12:01:10
       median_ms: 10_000, // of 4, 10, 12
       p90_ms: 12_000,
@@ -82,7 +85,7 @@ describe("the figures", () => {
     const ledger = heard([said("old", "completed", 0)]);
     const unknown = figures(ledger.newest, NOON_MS + 1000);
     assert.deepEqual([unknown.ended, unknown.dots, unknown.untimed, unknown.begunPerMinute], [1, [], 1, 0]);
-    const told = figures(ledger.newest, NOON_MS + 1000, () => 431);
+    const told = figures(ledger.newest, NOON_MS + 1000, { timed: () => 431 });
     assert.deepEqual([told.median_ms, told.untimed], [431, 0]);
   });
 
@@ -174,6 +177,15 @@ describe("the ledger", () => {
     for (let count = 0; count < 999; count++) ledger.hear(said(`n${count}`, "completed", 2), NOON_MS);
     const names = new Set(ledger.newest.map(({ extraction }) => extraction));
     assert.deepEqual([names.size, names.has("long"), names.has("first"), names.has("second")], [1000, true, false, false]);
+    // Those two ended at 12:00:01: from 12:01:01 on the minute is whole, and at 12:05 the first bar begins at 12:00:10.
+    const { forgotten_ms } = ledger;
+    const cut = [60, 61, 299, 300].map((at_s) => figures(ledger.newest, NOON_MS + at_s * 1000, { forgotten_ms }));
+    assert.deepEqual(cut.map(({ isMinuteCut, areBarsCut }) => [isMinuteCut, areBarsCut]), [
+      [true, true],
+      [false, true],
+      [false, true],
+      [false, false],
+    ]);
   });
 
   test("learns from what just happened how far this clock is off, and from nothing else", () => {
