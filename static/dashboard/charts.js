@@ -11,6 +11,8 @@ const SVG = "http://www.w3.org/2000/svg";
 /** Of the space of a bar, left free beside it. */
 const GAP = 0.28;
 const WINDOW_MS = BARS * BAR_MS;
+/** So much of the height stays free, for a dot to be whole. */
+const HEADROOM = 1.05;
 
 /**
  * Bars of what ended, stacked by outcome; a unit wide each, as high as the chart all together.
@@ -44,7 +46,7 @@ export function dotChart(container) {
   const median = svg.appendChild(document.createElementNS(SVG, "path"));
   median.setAttribute("class", "median");
   return ({ dots, from_ms, median_ms }) => {
-    const top_ms = roundTop(Math.max(0, ...dots.map(({ duration_ms }) => duration_ms)));
+    const top_ms = roundTop(HEADROOM * Math.max(0, ...dots.map(({ duration_ms }) => duration_ms)));
     const scale = Math.max(1, top_ms);
     for (const outcome of OUTCOMES) {
       const own = dots.filter(({ state }) => state === outcome);

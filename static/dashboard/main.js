@@ -77,8 +77,9 @@ function render() {
   isRushing = board.show(records, now_ms) > RUSH;
   byId("board").toggleAttribute("data-rush", isRushing);
   detail.show(ledger.record(detail.extraction ?? ""), now_ms);
-  byId("board").toggleAttribute("data-lost", lost_ms !== null);
-  const isSilent = session.getSnapshot().status === "open" && Date.now() - asked_ms >= SILENT_MS;
+  const isOpen = session.getSnapshot().status === "open";
+  byId("board").toggleAttribute("data-lost", !isOpen);
+  const isSilent = isOpen && Date.now() - asked_ms >= SILENT_MS;
   const { error } = follow.getSnapshot();
   byId("empty").hidden = records.length > 0 || error !== null || !isSilent;
   showRefusal(error);

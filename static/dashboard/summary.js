@@ -46,6 +46,7 @@ function showOutcomes({ counts, ended, isCut }) {
   for (const outcome of OUTCOMES) {
     const share = /** @type {HTMLElement | null} */ (byId("mix").querySelector(`[data-state="${outcome}"]`));
     if (share) share.style.flexGrow = String(counts[outcome]);
+    if (share) share.hidden = counts[outcome] === 0;
     const [count, part] = byId("outcomes").querySelectorAll(`[data-state="${outcome}"] dd`);
     if (count) setText(count, counts[outcome].toLocaleString("en"));
     if (part) setText(part, ended === 0 ? "" : percent(counts[outcome], ended));

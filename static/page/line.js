@@ -51,9 +51,7 @@ export function line(session, cut) {
     cut.heal();
     session.reconnect();
   });
-  /** Not every page offers it. */
-  const knife = /** @type {HTMLButtonElement | null} */ (document.getElementById("cut"));
-  knife?.addEventListener("click", () => {
+  byId("cut").addEventListener("click", () => {
     cut.begin();
     session.interrupt();
   });
@@ -74,7 +72,7 @@ export function line(session, cut) {
     setText(byId("connection-text"), WORDS[status]);
     byId("line").hidden = status === "open" || status === "shut" || isFirstTry(state);
     showOnly("line-end", status === "closed" ? String(state.code) : "");
-    if (knife) knife.disabled = state.status !== "open";
+    byId("cut", HTMLButtonElement).disabled = state.status !== "open";
     count();
   };
   session.subscribe(show);

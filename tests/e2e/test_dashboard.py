@@ -259,7 +259,9 @@ async def test_a_lost_line_loses_and_repeats_nothing(
     """What ended meanwhile is counted once, and so is what was there before; the page says that it is cut off."""
     between = Between()
     async with opened(browser, f"{gateway.url}/dashboard", between) as page:
-        await page.evaluate("Math.random = () => 100")  # so only the button ends the wait
+        await page.add_init_script("Math.random = () => 100")  # so the wait is long, and only the button ends it
+        await page.reload()
+        await says(page, "#empty", "Nothing on the channel")
         await ended(session, "ok", "fail")
         watch, _ = await extracted(session, "hold 1"), await extracted(session, "hold 2")
         await counts(page, running=2, completed=1, failed=1)
@@ -272,7 +274,7 @@ async def test_a_lost_line_loses_and_repeats_nothing(
         await page.click("#retry")
         await counts(page, running=1, completed=1, failed=1, cancelled=1)
         await expect(page.locator(".run")).to_have_count(4)
-        await expect(page.locator("#line")).to_be_hidden()
+        await expect(page.locator("#board[data-lost]")).to_have_count(0)
         desk.open.set()
         await counts(page, completed=2, failed=1, cancelled=1)
 
@@ -382,6 +384,7 @@ async def test_a_full_gateway_says_so_and_lets_the_page_in_later(browser: Browse
             await session.connected()
             await page.goto(f"{gateway.url}/dashboard")
             await says(page, "#why", "The gateway is full")
+            await expect(page.locator("#line")).to_be_hidden()
         await says(page, "#empty", "Nothing on the channel")
         await expect(page.locator("#why")).to_be_hidden()
         await page.close()
