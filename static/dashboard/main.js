@@ -27,10 +27,12 @@ const SPEAK_MS = 3000;
 /** What is there is announced sooner; only then there is nothing. */
 const SILENT_MS = 800;
 
+const SOCKET = "v1/ws";
+
 const credential = new Credential(() => sessionStorage);
 const given = tokenFromAddress(location, history);
 if (given) credential.keep(given);
-const session = connect(socketUrl(), { token: credential.token });
+const session = connect(SOCKET, { token: credential.token });
 const eyes = new Eyes(session, schedule);
 const board = new Board(eyes, schedule);
 const detail = new Detail(session, schedule, closed);
@@ -47,12 +49,6 @@ let drawn_ms = -DRAW_MS;
 let asked_ms = 0;
 /** When the line was lost; the clocks stand still then. @type {number | null} */
 let lost_ms = null;
-
-function socketUrl() {
-  const url = new URL("v1/ws", document.baseURI);
-  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  return url;
-}
 
 /** Draw with the next frame of the screen that is not too soon, however much happens until then. */
 function schedule() {
@@ -185,7 +181,7 @@ byId("follow-again").addEventListener("click", () => followAnew(channel));
 document.addEventListener("visibilitychange", () => (document.hidden ? eyes.watch([]) : schedule()));
 theme(byId("theme", HTMLButtonElement));
 line(session, new Cut());
-gate(session, credential, (token) => tryToken(socketUrl(), token));
+gate(session, credential, (token) => tryToken(SOCKET, token));
 whyNot(session);
 session.subscribe(onConnection);
 setInterval(tick, TICK_MS);

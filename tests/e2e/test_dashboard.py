@@ -1,4 +1,4 @@
-"""The dashboard in a real browser, and a real gateway on whose channel a client extracts: counts, cards, what is broken."""
+"""The dashboard in a real browser, on a channel of a real gateway: counts, cards, and what there is to say instead."""
 
 import asyncio
 import json
@@ -37,11 +37,15 @@ SERIOUS = """async () => {
 
 
 class Person(BaseModel):
+    """Who takes part."""
+
     name: str
     email: str
 
 
 class Meeting(BaseModel):
+    """What is extracted."""
+
     people: list[Person]
     note: str
 
@@ -61,14 +65,14 @@ class Desk:
         """Answer by the text."""
         text = str(request.messages[-1]["content"])
         head = '{"people": [{"name": "Ann Baker", "email": "ann@example.org"}, {"name": "Bo Li'
-        tail = ['nd", "email": "bo@example.org"}], "note": ' + json.dumps(text) + "}", Finish("stop")]
+        tail: list[Step] = ['nd", "email": "bo@example.org"}], "note": ' + json.dumps(text) + "}", Finish("stop")]
         ends: dict[str, list[Step]] = {
             "fail": [head, ProviderError("expected an answer, got HTTP 500")],
             "bad": ['{"people": 3, "note": ""}', Finish("stop")],
             "cut": [head, Finish("length")],
             "hold": [head, Gate(self.open), *tail],
         }
-        return ends.get(text.split()[0], [head, *tail])
+        return ends.get(text.split(maxsplit=1)[0], [head, *tail])
 
     @asynccontextmanager
     async def opened(self, *, settings: dict[str, Any] | None = None, **limits: Any) -> AsyncGenerator[Served]:
@@ -98,6 +102,12 @@ async def ended(session: Session, *texts: str, channel: str = "demo") -> None:
     for text in texts:
         with suppress(GatewayError):
             await (await extracted(session, text, channel)).result()
+
+
+async def sees(page: Page, selector: str, words: str) -> None:
+    """Wait until an element can be seen and has these words; of one that is hidden the browser gives all words."""
+    await expect(page.locator(selector)).to_be_visible()
+    await says(page, selector, words)
 
 
 def outcome(page: Page, name: str) -> Any:
@@ -149,7 +159,7 @@ async def session(gateway: Served) -> AsyncGenerator[Session]:
 async def page(browser: Browser, gateway: Served) -> AsyncGenerator[Page]:
     """Open the dashboard, connected, with nothing on its channel."""
     async with opened(browser, f"{gateway.url}/dashboard") as page:
-        await says(page, "#empty", "Nothing on the channel")
+        await sees(page, "#empty", "Nothing on the channel")
         yield page
 
 
@@ -182,7 +192,7 @@ async def test_ten_at_once_are_counted_as_they_end(page: Page, session: Session)
 async def test_what_runs_shows_the_newest_of_what_is_written(page: Page, session: Session, desk: Desk) -> None:
     """Where the model is and what it wrote there last; then it is among those that ended."""
     watch = await extracted(session, "hold")
-    await expect(page.locator(f"#now-list {card('running')} .run-where")).to_have_text("people › 2 › name")
+    await expect(page.locator(f"#now-list {card('running')} .run-where")).to_have_text("people \u203a 2 \u203a name")
     await expect(page.locator(".run-newest")).to_have_text("Bo Li")
     await expect(page.locator(".run-foot")).to_have_text("1 part complete")
     desk.open.set()
@@ -238,7 +248,7 @@ async def test_what_did_not_end_well_is_said_in_plain_words(
     await ended(session, text)
     await expect(page.locator(f"{card(state)} .run-newest")).to_have_text(words)
     await page.click(card(state))
-    await says(page, "#problem-title", words)
+    await sees(page, "#problem-title", words)
     code = {"fail": "provider_error", "bad": "invalid_output", "cut": "incomplete"}[text]
     await expect(page.locator("#problem-code")).to_have_text(code)
 
@@ -261,13 +271,13 @@ async def test_a_lost_line_loses_and_repeats_nothing(
     async with opened(browser, f"{gateway.url}/dashboard", between) as page:
         await page.add_init_script("Math.random = () => 100")  # so the wait is long, and only the button ends it
         await page.reload()
-        await says(page, "#empty", "Nothing on the channel")
+        await sees(page, "#empty", "Nothing on the channel")
         await ended(session, "ok", "fail")
         watch, _ = await extracted(session, "hold 1"), await extracted(session, "hold 2")
         await counts(page, running=2, completed=1, failed=1)
         await expect(page.locator(".run-newest >> text=Bo Li")).to_have_count(2)
         await between.cut()
-        await says(page, "#line", "The connection is lost; what runs goes on at the gateway.")
+        await sees(page, "#line", "The connection is lost; what runs goes on at the gateway.")
         await watch.cancel()
         with suppress(GatewayError):
             await watch.result()
@@ -353,7 +363,7 @@ async def test_a_flood_of_news_is_counted_and_drawn_in_bounds(browser: Browser, 
     """Of 1,500 that come and go in a moment the newest thousand are kept, and no more cards than fit are made."""
     between = Between()
     async with opened(browser, f"{gateway.url}/dashboard", between) as page:
-        await says(page, "#empty", "Nothing on the channel")
+        await sees(page, "#empty", "Nothing on the channel")
         for number in range(1500):
             second = f"{number // 60:02}:{number % 60:02}"
             between.say(announced(f"x{number}", "running", f"2026-03-01T09:{second}.000Z"))
@@ -367,12 +377,12 @@ async def test_a_channel_that_may_not_be_followed_says_why(browser: Browser, gat
     """In the words of the code; another try asks again."""
     between = Between(refuses={"code": "forbidden", "message": "expected a channel of your own", "retryable": False})
     async with opened(browser, f"{gateway.url}/dashboard", between) as page:
-        await says(page, "#refused", "This channel cannot be followed.")
-        await says(page, "#refused", "choose another channel")
+        await sees(page, "#refused", "This channel cannot be followed.")
+        await sees(page, "#refused", "choose another channel")
         await expect(page.locator("#empty")).to_be_hidden()
         between.refuses = None
         await page.click("#follow-again")
-        await says(page, "#empty", "Nothing on the channel")
+        await sees(page, "#empty", "Nothing on the channel")
         await expect(page.locator("#refused")).to_be_hidden()
 
 
@@ -383,9 +393,9 @@ async def test_a_full_gateway_says_so_and_lets_the_page_in_later(browser: Browse
         async with client(gateway) as session:
             await session.connected()
             await page.goto(f"{gateway.url}/dashboard")
-            await says(page, "#why", "The gateway is full")
+            await sees(page, "#why", "The gateway is full")
             await expect(page.locator("#line")).to_be_hidden()
-        await says(page, "#empty", "Nothing on the channel")
+        await sees(page, "#empty", "Nothing on the channel")
         await expect(page.locator("#why")).to_be_hidden()
         await page.close()
 
@@ -394,9 +404,9 @@ async def test_a_full_gateway_says_so_and_lets_the_page_in_later(browser: Browse
 async def test_nothing_scrolls_sideways(browser: Browser, gateway: Served, session: Session, width: int) -> None:
     """Neither the page nor the dialog, from a phone to a wall, with names that have no end."""
     between = Between()
-    device = {"viewport": {"width": width, "height": 740}}
+    device: dict[str, Any] = {"viewport": {"width": width, "height": 740}}
     async with opened(browser, f"{gateway.url}/dashboard?channel={'c' * 200}", between, **device) as page:
-        await says(page, "#empty", "Nothing on the channel")
+        await sees(page, "#empty", "Nothing on the channel")
         wide = "document.documentElement.scrollWidth > innerWidth"
         assert not await page.evaluate(wide)
         await ended(session, "ok " + "w" * 400, "fail", channel="c" * 200)
@@ -417,9 +427,9 @@ async def test_no_serious_fault_of_accessibility(
 ) -> None:
     """Neither empty, nor with extractions in every state, nor with the dialog open."""
     axe = AXE.read_text()
-    context = {"color_scheme": scheme, "bypass_csp": True, "reduced_motion": "reduce"}
+    context: dict[str, Any] = {"color_scheme": scheme, "bypass_csp": True, "reduced_motion": "reduce"}
     async with opened(browser, f"{gateway.url}/dashboard", **context) as page:
-        await says(page, "#empty", "Nothing on the channel")
+        await sees(page, "#empty", "Nothing on the channel")
         await page.evaluate(axe)
         assert await page.evaluate(SERIOUS) == []
         await ended(session, "ok", "fail", "cut")
