@@ -54,9 +54,9 @@ export class Board {
     return this.#cards.size - before;
   }
 
-  /** The button of a card, where it is drawn. @param {string} extraction */
-  button(extraction) {
-    return this.#cards.get(extraction)?.button;
+  /** Whether its card is drawn. @param {string} extraction */
+  has(extraction) {
+    return this.#cards.has(extraction);
   }
 
   /** @param {"now" | "past"} name @param {readonly Heard[]} records @param {number} now_ms */

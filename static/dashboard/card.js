@@ -11,7 +11,6 @@ import { shortWords } from "./words.js";
  *
  * @typedef {object} Card
  * @property {HTMLLIElement} element
- * @property {HTMLButtonElement} button
  * @property {(heard: Heard, now_ms: number) => void} update with the server's time
  */
 
@@ -27,7 +26,6 @@ export function card(extraction, eyes) {
   element.dataset.extraction = extraction;
   return {
     element,
-    button: open,
     update(heard, now_ms) {
       const isOver = heard.ended_ms !== null;
       if (element.dataset.state !== heard.state) element.dataset.state = heard.state;

@@ -10,7 +10,7 @@
 /** So many are kept, as many as a follow keeps. */
 const MOST = 1000;
 /** After a new connection it takes no longer than this to hear of what runs. */
-const DOUBT_MS = 5000;
+const DOUBT_MS = 3000;
 const ENDED = 2;
 /** @type {{[state: string]: number}} */
 const RANKS = { queued: 0, running: 1 };

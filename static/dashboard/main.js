@@ -153,9 +153,9 @@ function open(event) {
   if (heard) detail.open(heard);
 }
 
-/** The card may have moved, or be drawn no more. @param {string} extraction */
+/** The browser gives the focus back to the card, unless that is drawn no more. @param {string} extraction */
 function closed(extraction) {
-  (board.button(extraction) ?? byId("past-title")).focus();
+  if (!board.has(extraction)) byId("past-title").focus();
 }
 
 function speak() {

@@ -217,6 +217,24 @@ async def test_a_card_opens_by_keyboard_and_gives_the_focus_back(page: Page, ses
     await expect(page.locator(f"{card('completed')} .run-open")).to_be_focused()
 
 
+async def test_the_focus_stays_on_a_card_wherever_that_goes(
+    browser: Browser, gateway: Served, session: Session, desk: Desk
+) -> None:
+    """It ends, and is drawn among those that ended; once it is drawn no more, its dialog leads back to their heading."""
+    between = Between()
+    async with opened(browser, f"{gateway.url}/dashboard", between) as page:
+        await extracted(session, "hold")
+        await page.locator(f"{card('running')} .run-open").focus()
+        desk.open.set()
+        await expect(page.locator(f"#past-list {card('completed')} .run-open")).to_be_focused()
+        await page.keyboard.press("Enter")
+        for number in range(60):
+            between.say(announced(f"x{number}", "completed", f"2099-03-01T09:00:{number:02}.000Z"))
+        await expect(page.locator("#past-more")).to_have_text("Show more (13 are not shown)")
+        await page.keyboard.press("Escape")
+        await expect(page.locator("#past-title")).to_be_focused()
+
+
 async def test_what_ended_tells_what_came_of_it(page: Page, session: Session) -> None:
     """The value as cards and as JSON, attempts, tokens, times, the digest, and a link to the demo page."""
     watch = await extracted(session, "ok")
@@ -289,6 +307,27 @@ async def test_a_lost_line_loses_and_repeats_nothing(
         await counts(page, completed=2, failed=1, cancelled=1)
 
 
+async def test_what_ended_unheard_and_is_not_kept_leaves_the_list(
+    browser: Browser, gateway: Served, session: Session
+) -> None:
+    """Nobody tells of it on the next connection; what is kept stays."""
+    gateway.gateway.extractor(name="fleeting", retain_ms=0)(Meeting)
+    between = Between()
+    async with opened(browser, f"{gateway.url}/dashboard", between) as page:
+        await page.add_init_script("Math.random = () => 100")
+        await page.reload()
+        await ended(session, "ok")
+        watch = session.extract(extractor="fleeting", input="hold", channel="demo")
+        await counts(page, running=1, completed=1)
+        await between.cut()
+        await sees(page, "#line", "The connection is lost")
+        await watch.cancel()
+        with suppress(GatewayError):
+            await watch.result()
+        await page.click("#retry")
+        await counts(page, completed=1)
+
+
 async def test_another_channel_is_a_field_away(page: Page, session: Session) -> None:
     """Only what is on it is shown, and the address says which it is, for a reload."""
     await ended(session, "ok")
@@ -351,7 +390,8 @@ async def test_no_more_is_watched_than_can_be_seen(browser: Browser, gateway: Se
         for number in range(20):
             await extracted(session, f"hold {number}")
         await counts(page, running=20)
-        await expect(page.locator(".run-newest >> text=Bo Li")).to_have_count(16)
+        await expect(page.locator("#now-list .run-time").first).to_have_text(re.compile("^[3-9] s$"))
+        assert await page.locator(".run-newest >> text=Bo Li").count() == 16
         watched = [message for message in between.sent if message["type"] == "watch"]
         assert len({message["extraction"] for message in watched}) == len(watched)
         assert all(message["interval_ms"] >= 250 for message in watched)

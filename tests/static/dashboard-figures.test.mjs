@@ -89,6 +89,11 @@ describe("the figures", () => {
     assert.deepEqual([told.median_ms, told.untimed], [431, 0]);
   });
 
+  test("have no duration below nought, should the server's clock be set back", () => {
+    const { dots } = figures(heard([said("a", "running", 9), said("a", "completed", 8)]).newest, NOON_MS + 9000);
+    assert.deepEqual(dots.map(({ duration_ms }) => duration_ms), [0]);
+  });
+
   test("count as ended just now what a clock that is behind takes for the future", () => {
     const { bars } = figures(heard([said("a", "completed", 50)]).newest, NOON_MS);
     assert.equal(bars.at(-1)?.completed, 1);
@@ -195,7 +200,16 @@ describe("the ledger", () => {
     assert.equal(ledger.serverTime(NOON_MS + ahead_ms), NOON_MS + ahead_ms);
     ledger.hear(said("a", "running", 0), NOON_MS + ahead_ms + 40);
     ledger.hear(said("a", "completed", 1), NOON_MS + ahead_ms + 1020);
+    ledger.hear(said("b", "queued", 2), NOON_MS + ahead_ms + 2500);
+    ledger.hear(said("b", "running", 3), NOON_MS + ahead_ms + 3900); // on its way for longer: it tells less
     assert.equal(ledger.serverTime(NOON_MS + ahead_ms + 1020), NOON_MS + 1000);
+  });
+
+  test("learns nothing of the clock from what happened while it was cut off", () => {
+    const ledger = heard([said("a", "running", 0)]);
+    ledger.doubt(NOON_MS + 60_000);
+    ledger.hear(said("a", "completed", 5), NOON_MS + 60_000);
+    assert.equal(ledger.serverTime(NOON_MS + 60_000), NOON_MS + 60_000);
   });
 
   test("sees at once that this clock is behind", () => {
