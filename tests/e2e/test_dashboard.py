@@ -220,7 +220,7 @@ async def test_a_card_opens_by_keyboard_and_gives_the_focus_back(page: Page, ses
 async def test_the_focus_stays_on_a_card_wherever_that_goes(
     browser: Browser, gateway: Served, session: Session, desk: Desk
 ) -> None:
-    """It ends, and is drawn among those that ended; once it is drawn no more, its dialog leads back to their heading."""
+    """It ends, and is drawn among those that ended; once it is drawn no more, the dialog leads to their heading."""
     between = Between()
     async with opened(browser, f"{gateway.url}/dashboard", between) as page:
         await extracted(session, "hold")
