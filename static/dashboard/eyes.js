@@ -11,8 +11,9 @@ const MOST_LIVE = 16;
 const MOST_GLANCES = 4;
 /** The follow, what is looked at, and one to spare. */
 const RESERVED = 3;
-/** So many watches begin in a second: less than half of what the gateway takes. */
+/** So many watches begin in a second: less than half of what the gateway takes; so many for those that run alone. */
 const PER_SECOND = 8;
+const LIVE_PER_SECOND = 4;
 const INTERVAL_MS = 250;
 /** So many endings are remembered. */
 const MOST_ENDINGS = 1000;
@@ -65,7 +66,7 @@ export class Eyes {
     for (const extraction of ended) {
       if (this.#glances.size >= this.#room(MOST_GLANCES)) return;
       const isKnown = this.#endings.has(extraction) || this.#glances.has(extraction);
-      if (!isKnown && this.#takesTurn()) this.#ask(extraction);
+      if (!isKnown && this.#takesTurn(LIVE_PER_SECOND)) this.#ask(extraction);
     }
   }
 
@@ -101,8 +102,9 @@ export class Eyes {
     return Math.max(0, Math.min(most, Math.floor((watches_per_connection - RESERVED) / 2)));
   }
 
-  #takesTurn() {
-    return this.#session.getSnapshot().status === "open" && this.#turns > 0 && this.#turns-- > 0;
+  /** @param {number} [spared] turns that are left to others */
+  #takesTurn(spared = 0) {
+    return this.#session.getSnapshot().status === "open" && this.#turns > spared && this.#turns-- > 0;
   }
 
   /** @param {string} extraction */

@@ -18,7 +18,7 @@ export function summary() {
     setText(byId("bars-top"), top === 0 ? "" : String(top));
     label("bars", barWords(figures));
     const top_ms = drawDots(figures);
-    setText(byId("dots-top"), top_ms === 0 ? "" : inTime(top_ms));
+    setText(byId("dots-top"), top_ms === 0 ? "" : top_ms < 1000 ? `${top_ms} ms` : `${top_ms / 1000} s`);
     label("dots", dotWords(figures));
     setText(byId("bars-note"), figures.areBarsCut ? "the newest 1,000 only" : "");
     setText(byId("dots-note"), untimedWords(figures));
