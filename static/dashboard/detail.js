@@ -1,29 +1,23 @@
 /** One extraction in a dialog: its value, live, as cards or as JSON, and how it ended. */
 
-import { cards } from "../page/cards.js";
 import { byId, el, setText, showOnly } from "../page/dom.js";
-import { follower } from "../page/follow.js";
-import { jsonTree } from "../page/jsontree.js";
-import { settle } from "../page/parts.js";
 import { tabs } from "../page/tabs.js";
 import { adviceOn, adviceOnReset, inTime } from "../page/words.js";
 import { shareLink } from "./address.js";
 import { factsOf } from "./facts.js";
 import { inSeconds } from "./figures.js";
+import { VIEWS, sheet } from "./sheet.js";
 
 /**
  * @typedef {import("../client/index.js").Session} Session
  * @typedef {import("../client/index.js").Watch} Watch
  * @typedef {import("../client/replica.js").ReplicaState} ReplicaState
- * @typedef {import("../client/protocol.js").Json} Json
  * @typedef {import("./ledger.js").Heard} Heard
- * @typedef {"cards" | "json"} View
+ * @typedef {import("./sheet.js").View} View
  */
 
 const INTERVAL_MS = 100;
 const MOST_FIELDS = 8;
-/** @type {readonly View[]} */
-const VIEWS = ["cards", "json"];
 
 export class Detail {
   /** @type {Heard | null} */
@@ -32,21 +26,21 @@ export class Detail {
   #watch = null;
   /** @type {View} */
   #view = "cards";
-  /** @type {{[view in View]: (value: Json) => void} | null} */
-  #show = null;
+  /** @type {ReturnType<typeof sheet> | null} */
+  #draw = null;
   #dialog = byId("detail", HTMLDialogElement);
-  #follower = follower(byId("panel"));
+  #isAsked = false;
   #session;
-  #onChange;
+  #heardOf;
 
   /**
    * @param {Session} session
-   * @param {() => void} onChange
+   * @param {(extraction: string) => {heard: Heard | undefined, now_ms: number}} heardOf with the server's time
    * @param {(extraction: string) => void} onClose
    */
-  constructor(session, onChange, onClose) {
+  constructor(session, heardOf, onClose) {
     this.#session = session;
-    this.#onChange = onChange;
+    this.#heardOf = heardOf;
     tabs(
       VIEWS.map((view) => byId(`tab-${view}`)),
       (at) => this.#turnTo(VIEWS[at] ?? "cards"),
@@ -65,22 +59,21 @@ export class Detail {
     this.#leave();
     this.#heard = heard;
     const { extraction, extractor } = heard;
-    byId("cards").replaceChildren();
-    byId("json").replaceChildren();
-    this.#show = { cards: cards(byId("cards")), json: jsonTree(byId("json")) };
-    this.#watch = this.#session.watch({ extraction, encoding: "append", interval_ms: INTERVAL_MS });
-    this.#watch.subscribe(this.#onChange);
+    const options = /** @type {const} */ ({ encoding: "append", interval_ms: INTERVAL_MS, progress: true });
+    this.#watch = this.#session.watch({ extraction, ...options });
+    this.#draw = sheet(this.#watch);
+    this.#watch.subscribe(() => this.#ask());
     setText(byId("detail-title"), extractor);
     byId("share", HTMLAnchorElement).href = shareLink(extraction);
     this.#dialog.showModal();
-    this.#follower.begin();
-    this.#onChange();
+    this.show();
   }
 
-  /** Draw what is new. @param {Heard | undefined} heard @param {number} now_ms the server's */
-  show(heard, now_ms) {
+  /** Draw what is new. */
+  show() {
     if (!this.#watch || !this.#heard) return;
-    this.#heard = heard ?? this.#heard;
+    const { heard = this.#heard, now_ms } = this.#heardOf(this.#heard.extraction);
+    this.#heard = heard;
     const state = this.#watch.getSnapshot();
     showState(this.#heard, state, now_ms);
     this.#showValue(state);
@@ -88,26 +81,29 @@ export class Detail {
     showFacts(this.#heard.extraction, state);
   }
 
-  get extraction() {
-    return this.#heard?.extraction ?? null;
+  /** Its value is drawn with every frame of the screen that there is something new for. */
+  #ask() {
+    if (this.#isAsked) return;
+    this.#isAsked = true;
+    requestAnimationFrame(() => {
+      this.#isAsked = false;
+      this.show();
+    });
   }
 
   /** @param {ReplicaState} state */
-  #showValue({ value, rev, reset, ending }) {
+  #showValue({ rev, reset }) {
     const hasValue = rev !== null || reset !== null;
     byId("blank").hidden = hasValue;
     for (const view of VIEWS) byId(view).hidden = !hasValue || view !== this.#view;
-    if (!hasValue) return;
-    this.#show?.[this.#view](value);
-    if (ending) for (const leaf of byId(this.#view).querySelectorAll(".is-growing")) settle(leaf);
-    else this.#follower.follow();
+    if (hasValue) this.#draw?.(this.#view);
   }
 
   /** @param {View} view */
   #turnTo(view) {
     this.#view = view;
     byId("panel").setAttribute("aria-labelledby", `tab-${view}`);
-    this.#onChange();
+    this.show();
   }
 
   #leave() {

@@ -3,8 +3,8 @@
  * few that begin in a second (PROTOCOL.md §10, `watches_per_connection`, `messages_per_s`).
  */
 
-import { Progress } from "../page/progress.js";
 import { glimpse } from "./glimpse.js";
+import { progressOf } from "./sheet.js";
 
 /** So many of those that run are watched at once, the newest; so many of those that ended are asked about. */
 const MOST_LIVE = 16;
@@ -25,7 +25,7 @@ const NOTHING = ["/~0nothing"];
  * @typedef {import("../client/index.js").Watch} Watch
  * @typedef {import("../client/protocol.js").Terminal} Terminal
  * @typedef {import("./glimpse.js").Glimpse & {parts: number, attempt: number}} Seen
- * @typedef {{watch: Watch, progress: Progress}} Live
+ * @typedef {{watch: Watch, held: ReturnType<typeof progressOf>}} Live
  */
 
 export class Eyes {
@@ -75,7 +75,7 @@ export class Eyes {
     const live = this.#live.get(extraction);
     const { value = null, rev = null, reset } = live?.watch.getSnapshot() ?? {};
     if (!live || rev === null) return null;
-    const { active, completed } = live.progress;
+    const { active, completed } = live.held.progress;
     return { ...glimpse(value, active), parts: completed.length, attempt: reset?.attempt ?? 1 };
   }
 
@@ -110,14 +110,7 @@ export class Eyes {
   /** @param {string} extraction */
   #open(extraction) {
     const watch = this.#session.watch({ extraction, encoding: "append", interval_ms: INTERVAL_MS, progress: true });
-    const live = { watch, progress: new Progress("") };
-    this.#live.set(extraction, live);
-    watch.observe((frame) => {
-      if (frame.type === "reset" || (frame.type === "snapshot" && frame.epoch !== live.progress.epoch))
-        live.progress = new Progress(frame.epoch);
-      if ((frame.type === "snapshot" || frame.type === "patch") && frame.progress)
-        live.progress.take(frame.progress, frame.type === "snapshot");
-    });
+    this.#live.set(extraction, { watch, held: progressOf(watch) });
     this.#until(watch, extraction, this.#live);
   }
 

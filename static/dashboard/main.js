@@ -36,7 +36,7 @@ const brought = tokenFromAddress(location, history, "ticket") ?? undefined;
 const session = connect(SOCKET, { ticket: credential.isHeld ? undefined : brought, token: credential.token });
 const eyes = new Eyes(session, schedule);
 const board = new Board(eyes, schedule);
-const detail = new Detail(session, schedule, closed);
+const detail = new Detail(session, heardOf, closed);
 const draw = summary();
 let channel = channelOf(location.search);
 let ledger = new Ledger();
@@ -66,14 +66,24 @@ function schedule() {
   );
 }
 
+/** As it was when the line was lost, where it is. */
+function serverTime() {
+  return ledger.serverTime(lost_ms ?? Date.now());
+}
+
+/** @param {string} extraction */
+function heardOf(extraction) {
+  return { heard: ledger.record(extraction), now_ms: serverTime() };
+}
+
 function render() {
-  const now_ms = ledger.serverTime(lost_ms ?? Date.now());
+  const now_ms = serverTime();
   const records = ledger.newest;
   const { forgotten_ms } = ledger;
   draw(figures(records, now_ms, { forgotten_ms, timed: (extraction) => eyes.duration(extraction) }));
   isRushing = board.show(records, now_ms) > RUSH;
   byId("board").toggleAttribute("data-rush", isRushing);
-  detail.show(ledger.record(detail.extraction ?? ""), now_ms);
+  detail.show();
   const isOpen = session.getSnapshot().status === "open";
   byId("board").toggleAttribute("data-lost", !isOpen);
   const isSilent = isOpen && Date.now() - asked_ms >= SILENT_MS;
@@ -162,8 +172,7 @@ function closed(extraction) {
 function speak() {
   const state = session.getSnapshot();
   const isLost = state.status === "waiting" && !isRefused(state);
-  const now_ms = ledger.serverTime(Date.now());
-  setText(byId("spoken"), isLost ? "Connection lost" : spokenWords(figures(ledger.newest, now_ms)));
+  setText(byId("spoken"), isLost ? "Connection lost" : spokenWords(figures(ledger.newest, serverTime())));
 }
 
 function tick() {

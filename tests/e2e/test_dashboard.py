@@ -270,6 +270,7 @@ async def test_what_did_not_end_well_is_said_in_plain_words(
     await sees(page, "#problem-title", words)
     code = {"fail": "provider_error", "bad": "invalid_output", "cut": "incomplete"}[text]
     await expect(page.locator("#problem-code")).to_have_text(code)
+    await expect(page.locator("#cards .is-wrong")).to_have_count(1 if text == "bad" else 0)
 
 
 async def test_who_comes_late_counts_what_is_retained(browser: Browser, gateway: Served, session: Session) -> None:
