@@ -4,7 +4,6 @@
  */
 
 import { glimpse } from "./glimpse.js";
-import { progressOf } from "./sheet.js";
 
 /** So many of those that run are watched at once, the newest; so many of those that ended are asked about. */
 const MOST_LIVE = 16;
@@ -25,7 +24,7 @@ const NOTHING = ["/~0nothing"];
  * @typedef {import("../client/index.js").Watch} Watch
  * @typedef {import("../client/protocol.js").Terminal} Terminal
  * @typedef {import("./glimpse.js").Glimpse & {parts: number, attempt: number}} Seen
- * @typedef {{watch: Watch, held: ReturnType<typeof progressOf>}} Live
+ * @typedef {{watch: Watch, reach: ReturnType<typeof reachOf>}} Live
  */
 
 export class Eyes {
@@ -75,8 +74,8 @@ export class Eyes {
     const live = this.#live.get(extraction);
     const { value = null, rev = null, reset } = live?.watch.getSnapshot() ?? {};
     if (!live || rev === null) return null;
-    const { active, completed } = live.held.progress;
-    return { ...glimpse(value, active), parts: completed.length, attempt: reset?.attempt ?? 1 };
+    const { active, complete } = live.reach;
+    return { ...glimpse(value, active), parts: complete.size, attempt: reset?.attempt ?? 1 };
   }
 
   /** Undefined: not known yet. @param {string} extraction */
@@ -110,7 +109,7 @@ export class Eyes {
   /** @param {string} extraction */
   #open(extraction) {
     const watch = this.#session.watch({ extraction, encoding: "append", interval_ms: INTERVAL_MS, progress: true });
-    this.#live.set(extraction, { watch, held: progressOf(watch) });
+    this.#live.set(extraction, { watch, reach: reachOf(watch) });
     this.#until(watch, extraction, this.#live);
   }
 
@@ -138,4 +137,18 @@ export class Eyes {
     const [oldest] = this.#endings.keys();
     if (this.#endings.size > MOST_ENDINGS && oldest !== undefined) this.#endings.delete(oldest);
   }
+}
+
+/** How far the model is within its newest attempt. @param {Watch} watch */
+function reachOf(watch) {
+  const reach = { epoch: "", active: /** @type {string | null} */ (null), complete: new Set() };
+  watch.observe((frame) => {
+    const isAnew = frame.type === "reset" || frame.type === "snapshot";
+    if (isAnew && frame.epoch !== reach.epoch)
+      Object.assign(reach, { epoch: frame.epoch, active: null, complete: new Set() });
+    if ((frame.type !== "snapshot" && frame.type !== "patch") || !frame.progress) return;
+    reach.active = frame.progress.active;
+    for (const path of frame.progress.completed) reach.complete.add(path);
+  });
+  return reach;
 }

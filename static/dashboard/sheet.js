@@ -21,7 +21,7 @@ export const VIEWS = ["cards", "json"];
  *
  * @param {Watch} watch one that asks for `progress`
  */
-export function progressOf(watch) {
+function progressOf(watch) {
   const held = { progress: new Progress("") };
   watch.observe((frame) => {
     const { type } = frame;
