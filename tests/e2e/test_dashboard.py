@@ -159,7 +159,7 @@ async def session(gateway: Served) -> AsyncGenerator[Session]:
 @pytest.fixture
 async def page(browser: Browser, gateway: Served) -> AsyncGenerator[Page]:
     """Open the dashboard, connected, with nothing on its channel."""
-    async with opened(browser, f"{gateway.url}/dashboard") as page:
+    async with opened(browser, f"{gateway.url}/dashboard?channel=demo") as page:
         await sees(page, "#empty", "Nothing on the channel")
         yield page
 
@@ -223,7 +223,7 @@ async def test_the_focus_stays_on_a_card_wherever_that_goes(
 ) -> None:
     """It ends, and is drawn among those that ended; once it is drawn no more, the dialog leads to their heading."""
     between = Between()
-    async with opened(browser, f"{gateway.url}/dashboard", between) as page:
+    async with opened(browser, f"{gateway.url}/dashboard?channel=demo", between) as page:
         await extracted(session, "hold")
         await page.locator(f"{card('running')} .run-open").focus()
         desk.open.set()
@@ -276,7 +276,7 @@ async def test_what_did_not_end_well_is_said_in_plain_words(
 async def test_who_comes_late_counts_what_is_retained(browser: Browser, gateway: Served, session: Session) -> None:
     """Its outcome and its end; when it began nobody here heard, so its duration is what its ending says, or none."""
     await ended(session, "ok", "fail", "ok")
-    async with opened(browser, f"{gateway.url}/dashboard") as page:
+    async with opened(browser, f"{gateway.url}/dashboard?channel=demo") as page:
         await counts(page, completed=2, failed=1)
         await expect(page.locator('[data-tile="begun"] b')).to_have_text("0")
         await expect(page.locator('[data-tile="ended"] b')).to_have_text("3")
@@ -288,7 +288,7 @@ async def test_a_lost_line_loses_and_repeats_nothing(
 ) -> None:
     """What ended meanwhile is counted once, and so is what was there before; the page says that it is cut off."""
     between = Between()
-    async with opened(browser, f"{gateway.url}/dashboard", between) as page:
+    async with opened(browser, f"{gateway.url}/dashboard?channel=demo", between) as page:
         await page.add_init_script("Math.random = () => 100")  # so the wait is long, and only the button ends it
         await page.reload()
         await sees(page, "#empty", "Nothing on the channel")
@@ -315,7 +315,7 @@ async def test_what_ended_unheard_and_is_not_kept_leaves_the_list(
     """Nobody tells of it on the next connection; what is kept stays."""
     gateway.gateway.extractor(name="fleeting", retain_ms=0)(Meeting)
     between = Between()
-    async with opened(browser, f"{gateway.url}/dashboard", between) as page:
+    async with opened(browser, f"{gateway.url}/dashboard?channel=demo", between) as page:
         await page.add_init_script("Math.random = () => 100")
         await page.reload()
         await ended(session, "ok")
@@ -348,7 +348,7 @@ async def test_a_gateway_that_wants_a_token_is_given_one(browser: Browser, desk:
     """The gate is the demo page's; with the token the channel is there, and the tab keeps it."""
     async with desk.opened(settings={"tokens": (TOKEN,)}) as gateway, client(gateway, TOKEN) as session:
         await ended(session, "ok")
-        async with opened(browser, f"{gateway.url}/dashboard") as page:
+        async with opened(browser, f"{gateway.url}/dashboard?channel=demo") as page:
             await expect(page.locator("#board")).to_be_hidden()
             await page.fill("#token", TOKEN)
             await page.keyboard.press("Enter")
@@ -368,7 +368,7 @@ async def test_a_link_with_a_ticket_opens_it_without_a_token(browser: Browser, d
         await ended(session, "ok")
         headers = {"authorization": f"Bearer {TOKEN}"}
         ticket = (await http.post(f"{gateway.url}/v1/tickets", headers=headers, json={})).json()["ticket"]
-        async with opened(browser, f"{gateway.url}/dashboard#ticket={ticket}") as page:
+        async with opened(browser, f"{gateway.url}/dashboard?channel=demo#ticket={ticket}") as page:
             await counts(page, completed=1)
             assert ticket not in page.url
             await page.reload()
@@ -405,7 +405,9 @@ async def test_a_long_list_is_drawn_as_far_as_one_looks(page: Page, session: Ses
 async def test_no_more_is_watched_than_can_be_seen(browser: Browser, gateway: Served, session: Session) -> None:
     """Of twenty that run sixteen at most are watched at once, rarely told of, and none of them twice."""
     between = Between()
-    async with opened(browser, f"{gateway.url}/dashboard", between, viewport={"width": 1600, "height": 1400}) as page:
+    async with opened(
+        browser, f"{gateway.url}/dashboard?channel=demo", between, viewport={"width": 1600, "height": 1400}
+    ) as page:
         for number in range(20):
             await extracted(session, f"hold {number}")
         await counts(page, running=20)
@@ -421,7 +423,7 @@ async def test_no_more_is_watched_than_can_be_seen(browser: Browser, gateway: Se
 async def test_a_flood_of_news_is_counted_and_drawn_in_bounds(browser: Browser, gateway: Served) -> None:
     """Of 1,500 that come and go in a moment the newest thousand are kept, and no more cards than fit are made."""
     between = Between()
-    async with opened(browser, f"{gateway.url}/dashboard", between) as page:
+    async with opened(browser, f"{gateway.url}/dashboard?channel=demo", between) as page:
         await sees(page, "#empty", "Nothing on the channel")
         for number in range(1500):
             second = f"{number // 60:02}:{number % 60:02}"
@@ -435,7 +437,7 @@ async def test_a_flood_of_news_is_counted_and_drawn_in_bounds(browser: Browser, 
 async def test_a_channel_that_may_not_be_followed_says_why(browser: Browser, gateway: Served) -> None:
     """In the words of the code; another try asks again."""
     between = Between(refuses={"code": "forbidden", "message": "expected a channel of your own", "retryable": False})
-    async with opened(browser, f"{gateway.url}/dashboard", between) as page:
+    async with opened(browser, f"{gateway.url}/dashboard?channel=demo", between) as page:
         await sees(page, "#refused", "This channel cannot be followed.")
         await sees(page, "#refused", "choose another channel")
         await expect(page.locator("#empty")).to_be_hidden()
@@ -487,7 +489,7 @@ async def test_no_serious_fault_of_accessibility(
     """Neither empty, nor with extractions in every state, nor with the dialog open."""
     axe = AXE.read_text()
     context: dict[str, Any] = {"color_scheme": scheme, "bypass_csp": True, "reduced_motion": "reduce"}
-    async with opened(browser, f"{gateway.url}/dashboard", **context) as page:
+    async with opened(browser, f"{gateway.url}/dashboard?channel=demo", **context) as page:
         await sees(page, "#empty", "Nothing on the channel")
         await page.evaluate(axe)
         assert await page.evaluate(SERIOUS) == []
@@ -510,7 +512,7 @@ async def test_it_works_below_a_path(browser: Browser, desk: Desk) -> None:
         url = await stack.enter_async_context(mounted(gateway, "/below"))
         session = await stack.enter_async_context(Session(url.replace("http", "ws") + "/v1/ws", proxy=None))
         await ended(session, "ok")
-        page = await stack.enter_async_context(opened(browser, f"{url}/dashboard"))
+        page = await stack.enter_async_context(opened(browser, f"{url}/dashboard?channel=demo"))
         await counts(page, completed=1)
         await page.click("header a")
         await expect(page.locator("#start")).to_be_enabled()
