@@ -10,9 +10,11 @@ const MOST_LIVE = 16;
 const MOST_GLANCES = 4;
 /** The follow, what is looked at, and one to spare. */
 const RESERVED = 3;
-/** So many watches begin in a second: less than half of what the gateway takes; so many for those that run alone. */
+/** So many watches begin in a second, less than half of what the gateway takes, and so many at once; a part of these is
+ * for those that run alone. */
 const PER_SECOND = 8;
-const LIVE_PER_SECOND = 4;
+const AT_ONCE = 16;
+const LIVE_AT_ONCE = 8;
 const INTERVAL_MS = 250;
 /** So many endings are remembered. */
 const MOST_ENDINGS = 1000;
@@ -34,7 +36,7 @@ export class Eyes {
   #glances = new Map();
   /** Null: the gateway keeps it no longer. @type {Map<string, Terminal | null>} */
   #endings = new Map();
-  #turns = PER_SECOND;
+  #turns = AT_ONCE;
   #session;
   #onChange;
 
@@ -50,7 +52,7 @@ export class Eyes {
 
   /** Another second has begun. */
   tick() {
-    this.#turns = PER_SECOND;
+    this.#turns = Math.min(AT_ONCE, this.#turns + PER_SECOND);
   }
 
   /** Watch the first of these, and no other. @param {readonly string[]} running those in sight */
@@ -65,7 +67,7 @@ export class Eyes {
     for (const extraction of ended) {
       if (this.#glances.size >= this.#room(MOST_GLANCES)) return;
       const isKnown = this.#endings.has(extraction) || this.#glances.has(extraction);
-      if (!isKnown && this.#takesTurn(LIVE_PER_SECOND)) this.#ask(extraction);
+      if (!isKnown && this.#takesTurn(LIVE_AT_ONCE)) this.#ask(extraction);
     }
   }
 
