@@ -17,7 +17,7 @@ export function withChannel(href, channel) {
   return url.href;
 }
 
-/** Where the demo page shows an extraction; relative, since the gateway may be below a path. @param {string} extraction */
+/** Where the demo page shows it; relative, since the gateway may be below a path. @param {string} extraction */
 export function shareLink(extraction) {
   return `./?watch=${encodeURIComponent(extraction)}`;
 }

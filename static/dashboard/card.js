@@ -1,4 +1,4 @@
-/** One extraction as a card: what it is, how it stands, for how long, and the newest of what is written or how it ended. */
+/** One extraction as a card: what it is, how it stands, for how long, and what is written, or how it ended. */
 
 import { el, setText } from "../page/dom.js";
 import { inTime } from "../page/words.js";
@@ -75,7 +75,8 @@ function past({ extraction, since_ms }, eyes, now_ms) {
   const { usage, attempts = 0 } = ending ?? {};
   const tokens = usage ? counted(usage.total_tokens, "token") : "";
   const facts = [ago(now_ms - since_ms), tokens, attempts > 1 ? `${attempts} attempts` : ""];
-  return { where: "", text: ending ? shortWords(ending, eyes.isRecorded) : "", foot: joined(...facts, ending === null ? "not kept" : "") };
+  const text = ending ? shortWords(ending, eyes.isRecorded) : "";
+  return { where: "", text, foot: joined(...facts, ending === null ? "not kept" : "") };
 }
 
 /** @param {number} count @param {string} noun @param {string} [what] */

@@ -113,7 +113,13 @@ export class Detail {
   }
 }
 
-/** Its own watch may know more than was announced. @param {Heard} heard @param {ReplicaState} seen @param {number} now_ms */
+/**
+ * Its own watch may know more than was announced.
+ *
+ * @param {Heard} heard
+ * @param {ReplicaState} seen
+ * @param {number} now_ms
+ */
 function showState(heard, { status, ending, reset, rev, error }, now_ms) {
   const state = ending?.type ?? (status === "waiting" || error ? heard.state : status);
   byId("detail-state").dataset.state = state;
@@ -138,13 +144,15 @@ function showProblem({ error, reset, ending }, isRecorded) {
   setText(byId("problem-code"), words.code);
   setText(byId("problem-said"), words.said);
   const fields = words.fields.slice(0, MOST_FIELDS);
-  byId("problem-fields").replaceChildren(...fields.map(({ path, message }) => el("li", "", el("code", "", path || "the whole value"), `: ${message}`)));
+  const lines = fields.map(({ path, message }) => [el("code", "", path || "the whole value"), `: ${message}`]);
+  byId("problem-fields").replaceChildren(...lines.map((line) => el("li", "", ...line)));
 }
 
 /** @param {string} extraction @param {ReplicaState} state */
 function showFacts(extraction, { ending, checked, rev }) {
   /** @type {[string, string][]} */
-  const facts = [...(ending ? factsOf(ending, checked) : []), ["Revision", String(ending?.rev ?? rev ?? "–")], ["Extraction", extraction]];
+  const facts = ending ? factsOf(ending, checked) : [];
+  facts.push(["Revision", String(ending?.rev ?? rev ?? "–")], ["Extraction", extraction]);
   const text = JSON.stringify(facts);
   if (byId("facts").dataset.shown === text) return;
   byId("facts").dataset.shown = text;

@@ -22,7 +22,7 @@ export function factsOf(ending, isChecked) {
   facts.push(["Repairs", repairs.length === 0 ? "none" : repairWords(repairs)]);
   if (dropped.length > 0) facts.push(["Left out", `${dropped.length} item${dropped.length === 1 ? "" : "s"}`]);
   if (ending.type === "completed" && ending.checks) facts.push(["Checks", checkWords(ending.checks)]);
-  if (ending.type === "incomplete") facts.push(["Open", ending.open.map((path) => path || "the whole value").join(", ")]);
+  if (ending.type === "incomplete") facts.push(["Open", openWords(ending.open)]);
   if (ending.type === "completed") facts.push(["Digest", isChecked ? "✓ the value has it" : "not compared"]);
   return facts;
 }
@@ -42,6 +42,11 @@ function timingFacts({ queued_ms, first_delta_ms, total_ms }) {
   ];
 }
 
+/** @param {readonly string[]} open */
+function openWords(open) {
+  return open.map((path) => path || "the whole value").join(", ");
+}
+
 /** @param {readonly {kind: string}[]} repairs */
 function repairWords(repairs) {
   const kinds = new Set(repairs.map(({ kind }) => kind.replaceAll("_", " ")));
@@ -52,6 +57,8 @@ function repairWords(repairs) {
 function checkWords(checks) {
   const failed = checks.filter(({ passed }) => !passed);
   if (failed.length === 0) return `all ${checks.length} passed`;
-  const named = failed.slice(0, MOST_CHECKS).map(({ name, path, message }) => `${name}${path && ` at ${path}`}${message ? `: ${message}` : ""}`);
+  const named = failed
+    .slice(0, MOST_CHECKS)
+    .map(({ name, path, message }) => `${name}${path && ` at ${path}`}${message ? `: ${message}` : ""}`);
   return `${failed.length} of ${checks.length} did not pass (${named.join("; ")})`;
 }

@@ -1,4 +1,4 @@
-/** What the records of a channel come to: counts, rates, durations, outcomes. Plain functions of records and a clock. */
+/** What the records of a channel come to: counts, rates, durations, outcomes. Functions of records and a clock. */
 
 /**
  * @typedef {import("./ledger.js").Heard} Heard
@@ -144,7 +144,7 @@ export function ago(ms) {
   return `${Math.floor(ms / (60 * MINUTE_MS))} h ago`;
 }
 
-/** How many of a hundred, in words that never say none of some or all of less. @param {number} part @param {number} all */
+/** In words that never say none of some, or all of less. @param {number} part @param {number} all */
 export function percent(part, all) {
   const share = all === 0 ? 0 : (100 * part) / all;
   if (share > 0 && share < 1) return "< 1 %";

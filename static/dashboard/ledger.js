@@ -35,7 +35,7 @@ export class Ledger {
   /** Not announced on this connection yet. @type {Set<string>} */
   #doubtful = new Set();
   #doubted_ms = 0;
-  /** How far this clock is ahead of the server's, as far as news that had only just happened tell. @type {number | null} */
+  /** How far this clock is ahead of the server's, as what had only just happened tells. @type {number | null} */
   #ahead_ms = null;
 
   /** When the last of those ended, or began, that were forgotten for newer ones. */

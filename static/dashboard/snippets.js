@@ -14,6 +14,10 @@ export function snippets(channel) {
   );
   setText(
     byId("snippet-py"),
-    `async with connect("${url}") as session:\n    watch = session.extract(extractor=…, input=…, channel=${name})\n    await watch.result()`,
+    [
+      `async with connect("${url}") as session:`,
+      `    watch = session.extract(extractor=…, input=…, channel=${name})`,
+      "    await watch.result()",
+    ].join("\n"),
   );
 }

@@ -71,7 +71,8 @@ function barWords({ bars }) {
 /** @param {Figures} figures */
 function dotWords({ dots, median_ms, p90_ms }) {
   if (dots.length === 0) return "No duration is known of the last five minutes";
-  return `Of ${dots.length} that ended in the last five minutes half ran at most ${inTime(median_ms)}, 90 % at most ${inTime(p90_ms)}`;
+  const half = `half ran at most ${inTime(median_ms)}, 90 % at most ${inTime(p90_ms)}`;
+  return `Of ${dots.length} that ended in the last five minutes ${half}`;
 }
 
 /** @param {Figures} figures */
