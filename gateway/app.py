@@ -428,6 +428,7 @@ class Gateway:
         mimetypes.init()  # reads files: now, not at the first request
         routes = [
             Route("/", page(static / "index.html")),
+            Route("/dashboard", page(static / "dashboard.html")),
             Route("/livez", _livez),
             Route("/readyz", self._readyz),
             Route("/v1/tickets", ticketing.respond, methods=["POST", "OPTIONS"]),

@@ -38,7 +38,7 @@ async def browser(app: ASGIApp) -> AsyncGenerator[httpx2.AsyncClient]:
         yield client
 
 
-@pytest.mark.parametrize("path", ["/", "/static/page/main.js", "/static/style.css", "/static/nothing.js"])
+@pytest.mark.parametrize("path", ["/", "/dashboard", "/static/page/main.js", "/static/style.css", "/static/nothing.js"])
 async def test_every_page_and_file_is_guarded(path: str) -> None:
     """Nothing that is not ours can run, load, frame or be sniffed."""
     async with opened(PROVIDER) as gateway, browser(gateway.app) as client:
@@ -51,10 +51,11 @@ async def test_every_page_and_file_is_guarded(path: str) -> None:
     assert (headers["x-content-type-options"], headers["referrer-policy"]) == ("nosniff", "no-referrer")
 
 
-async def test_the_page_needs_nothing_the_policy_forbids() -> None:
+@pytest.mark.parametrize("path", ["/", "/dashboard"])
+async def test_the_page_needs_nothing_the_policy_forbids(path: str) -> None:
     """No inline script or style, no address that is not relative."""
     async with opened(PROVIDER) as gateway, browser(gateway.app) as client:
-        page = (await client.get("/")).text
+        page = (await client.get(path)).text
     assert not re.search(r"<style|style=|\son\w+=|<script(?![^>]*\ssrc=)", page)
     assert all(not re.match(r"/|\w+:", link) for link in re.findall(r'(?:src|href)="([^"]*)"', page))
 
@@ -126,15 +127,16 @@ async def test_other_paths_and_files() -> None:
 
 
 async def test_mounted_under_a_path() -> None:
-    """The page, its files and the WebSocket work below it."""
+    """The pages, their files and the WebSocket work below it."""
     async with opened(PROVIDER) as gateway:
         outer = Starlette(routes=[Mount("/below", gateway.app)])
         async with browser(outer) as page:
-            statuses = [(await page.get(path)).status_code for path in ("/below/", "/below/static/style.css", "/livez")]
+            paths = ("/below/", "/below/dashboard", "/below/static/style.css", "/livez")
+            statuses = [(await page.get(path)).status_code for path in paths]
         async with joined(outer, path="/below/v1/ws") as socket:
             client = await greeted(socket)
             await client.finish(watch := await client.extract("a", schema=SCHEMA, input="x"))
-    assert (statuses, watch.value) == ([200, 200, 404], {"a": "x"})
+    assert (statuses, watch.value) == ([200, 200, 200, 404], {"a": "x"})
 
 
 async def test_an_extractor_of_a_pydantic_model() -> None:

@@ -102,15 +102,16 @@ export function tryToken(url, token, options = {}) {
  *
  * @param {Pick<Location, "hash" | "pathname" | "search">} location
  * @param {Pick<History, "replaceState" | "state">} history
+ * @param {"token" | "ticket"} [kind]
  * @returns {string | null}
  */
-export function tokenFromAddress({ hash, pathname, search }, history) {
+export function tokenFromAddress({ hash, pathname, search }, history, kind = "token") {
   const parts = hash.slice(1).split("&");
-  const others = parts.filter((part) => !part.startsWith("token="));
+  const others = parts.filter((part) => !part.startsWith(`${kind}=`));
   if (others.length === parts.length) return null;
   const rest = others.length > 0 ? `#${others.join("&")}` : "";
   history.replaceState(history.state, "", `${pathname}${search}${rest}`);
-  const given = parts.find((part) => part.startsWith("token="))?.slice("token=".length) ?? "";
+  const given = parts.find((part) => part.startsWith(`${kind}=`))?.slice(kind.length + 1) ?? "";
   return decoded(given) || null;
 }
 

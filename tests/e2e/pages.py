@@ -26,12 +26,14 @@ class Between:
     Attributes:
         provider: what the welcome says of the provider, in the gateway's place.
         answers: given an `extract`, what to say; none hands it on.
+        refuses: given a `follow`, the error to say; none hands it on.
         holds: whether updates beyond revision 0 are kept back.
         sent: what the page sent.
     """
 
     provider: Message | None = None
     answers: Callable[[Message], list[Message]] | None = None
+    refuses: Message | None = None
     holds: bool = False
     sent: list[Message] = field(default_factory=list)
     _socket: WebSocketRoute | None = None
@@ -49,6 +51,11 @@ class Between:
         for message in messages:
             self._socket.send(json.dumps(message))
 
+    async def cut(self) -> None:
+        """Drop the line, as a bad one would."""
+        assert self._socket is not None
+        await self._socket.close(code=4000, reason="cut")
+
     @property
     def asked(self) -> list[Message]:
         """Return the extractions that the page asked for."""
@@ -58,6 +65,8 @@ class Between:
         self.sent.append(message)
         if self.answers and message["type"] == "extract":
             self.say(*self.answers(message))
+        elif self.refuses and message["type"] == "follow":
+            self.say({"type": "error", "id": message["id"], **self.refuses})
         else:
             gateway.send(json.dumps(message))
 
