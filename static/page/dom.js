@@ -65,3 +65,19 @@ export function place(parent, children) {
     next = after;
   }
 }
+
+/**
+ * Put a text in the place of another one as if it were typed, so that the browser's own undo takes it back. Nothing is
+ * to be taken back of a field that was empty, and under fingers a focus would open the keyboard.
+ *
+ * @param {HTMLTextAreaElement} field
+ * @param {string} text
+ */
+export function write(field, text) {
+  if (text && field.value && !matchMedia("(pointer: coarse)").matches) {
+    field.focus({ preventScroll: true });
+    field.select();
+    if (document.activeElement === field) document.execCommand("insertText", false, text);
+  }
+  if (field.value !== text) field.value = text;
+}

@@ -3,14 +3,12 @@
  * only count what the same run costs in each encoding.
  */
 
+import { Frames } from "./frames.js";
 import { isWritten } from "./ghosts.js";
 import { Progress } from "./progress.js";
 
-/** So many frames are kept to look at. */
-const KEPT_FRAMES = 200;
-/** Longer frames are described rather than kept. */
-const LONG_FRAME_BYTES = 8_000;
-const SHOWN_CHARS = 400;
+/** What this page's extractions are labelled with, so that a dashboard hears of them. */
+export const CHANNEL = "demo";
 /** What is compared: the encodings that carry state. @type {readonly Encoding[]} */
 export const ENCODINGS = ["snapshot", "patch", "append"];
 
@@ -20,30 +18,16 @@ export const ENCODINGS = ["snapshot", "patch", "append"];
  * @typedef {import("../client/protocol.js").Json} Json
  * @typedef {import("../client/protocol.js").Encoding} Encoding
  * @typedef {import("../client/protocol.js").WatchFrame} WatchFrame
- * @typedef {import("../client/watch.js").ExtractOptions} ExtractOptions
- * @typedef {{count: number, type: string, rev: number | null, bytes: number, text: string}} ShownFrame
- *
- * @typedef {object} Start what a lane begins with
- * @property {number} number
- * @property {import("./form.js").Order} order what is asked for
- * @property {Encoding} encoding
- * @property {number} interval_ms
- *
- * @typedef {object} Past what else it goes on with after the page was loaded anew
- * @property {string} extraction
- * @property {number} started_at
- * @property {number | null} first_value_ms
- * @property {number | null} total_ms
- * @property {boolean} isProven
- * @property {{[encoding in Encoding]?: number}} bytes
- *
- * @typedef {Start & Past} LaneRecord
+ * @typedef {import("./frames.js").ShownFrame} ShownFrame
+ * @typedef {import("./memory.js").Start} Start
+ * @typedef {import("./memory.js").LaneRecord} LaneRecord
  */
 
 export class Lane {
-  /** The newest last. @type {ShownFrame[]} */
-  frames = [];
-  frameCount = 0;
+  /** How many runs of this page go before it, while it is queued. */
+  ahead = 0;
+  /** Somebody else started it, so what it was asked for is not known. */
+  isShared;
   /** @type {number | null} */
   first_value_ms = null;
   /** @type {number | null} */
@@ -57,6 +41,7 @@ export class Lane {
   hasBegun = false;
   /** Of this attempt. */
   progress = new Progress("");
+  #frames = new Frames();
   #session;
   #interval_ms;
   #started_at = Date.now();
@@ -88,6 +73,7 @@ export class Lane {
     this.#onChange = onChange;
     this.number = number;
     this.order = order;
+    this.isShared = order.request === null;
     this.encoding = encoding;
     this.isRecorded = session.getSnapshot().welcome?.provider?.name === "recorded";
     if ("extraction" in start) {
@@ -96,7 +82,10 @@ export class Lane {
       this.#bytes = { ...start.bytes };
       this.#started_at = started_at;
       this.#watch = this.#watchAgain(start.extraction);
-    } else this.#watch = session.extract({ ...order.request, encoding, interval_ms, progress: true });
+    } else {
+      const options = { channel: CHANNEL, encoding, interval_ms, progress: true };
+      this.#watch = session.extract({ ...order.request, ...options });
+    }
     this.#state = this.#watch.getSnapshot();
     this.#follow(this.#watch);
   }
@@ -109,9 +98,23 @@ export class Lane {
     return this.#state.ending !== null || this.#state.error !== null;
   }
 
-  /** Whether the gateway does not keep what is remembered here. */
+  /** Whether the gateway does not keep what is remembered here; of what was shared that is said, so it stays. */
   get isGone() {
-    return this.#past !== null && this.#state.error?.code === "not_found";
+    return this.#past !== null && !this.isShared && this.#state.error?.code === "not_found";
+  }
+
+  /** Its name at the gateway, once there is one. */
+  get extraction() {
+    return this.#watch.extraction;
+  }
+
+  /** The newest last. */
+  get frames() {
+    return this.#frames.kept;
+  }
+
+  get frameCount() {
+    return this.#frames.count;
   }
 
   /** A new attempt has nothing to show yet: the value is that of the one before. */
@@ -135,11 +138,17 @@ export class Lane {
 
   /** What to go on with after the page is loaded anew; null: nothing. @returns {LaneRecord | null} */
   get record() {
-    const { number, order, encoding, first_value_ms, total_ms, isProven } = this;
-    const { extraction } = this.#watch;
+    const { number, order, encoding, first_value_ms, total_ms, isProven, extraction } = this;
     const times = { started_at: this.#started_at, first_value_ms, total_ms };
     const start = { number, order, encoding, interval_ms: this.#interval_ms };
     return extraction === null ? null : { ...start, ...times, extraction, isProven, bytes: this.#bytes };
+  }
+
+  /** What somebody else's run turned out to be. @param {Pick<import("./form.js").Order, "title" | "shape">} told */
+  learn({ title, shape }, started_at = this.#started_at) {
+    this.order = { ...this.order, title, shape };
+    this.#started_at = Math.min(started_at, this.#started_at);
+    this.#onChange();
   }
 
   /** What the run has cost in an encoding. @param {Encoding} encoding */
@@ -181,9 +190,9 @@ export class Lane {
   #follow(watch) {
     const asked = this.encoding;
     watch.observe((frame, bytes) => {
-      this.#keep(frame, bytes);
+      this.#frames.keep(frame, bytes);
       if (watch === this.#watch) this.#hear(frame);
-      if (frame.type === "started" || frame.type === "watching") this.#begin(frame.extraction, asked);
+      if (watch.extraction && hasBegun(frame)) this.#begin(watch.extraction, asked);
     });
     watch.subscribe((state) => {
       if (watch !== this.#watch) return;
@@ -210,8 +219,10 @@ export class Lane {
       this.#stale = value;
     }
     if (rev !== null) this.hasBegun ||= isWritten(value, this.#skeleton);
-    if (this.hasBegun) this.first_value_ms ??= this.elapsed_ms;
-    if (this.isOver) this.total_ms ??= (this.#past && ending?.timing?.total_ms) ?? this.elapsed_ms;
+    if (this.hasBegun && !this.isShared) this.first_value_ms ??= this.elapsed_ms;
+    if (!this.isOver) return;
+    if (this.isShared) this.first_value_ms ??= ending?.timing?.first_delta_ms ?? null;
+    this.total_ms ??= (this.#past && ending?.timing?.total_ms) ?? this.elapsed_ms;
   }
 
   /**
@@ -237,30 +248,9 @@ export class Lane {
       queueMicrotask(() => this.switchTo(wanted));
     }
   }
-
-  /**
-   * @param {WatchFrame} frame
-   * @param {number} bytes
-   */
-  #keep(frame, bytes) {
-    this.frames.push({
-      count: ++this.frameCount,
-      type: frame.type,
-      rev: "rev" in frame ? frame.rev : null,
-      bytes,
-      text: textOf(frame, bytes),
-    });
-    if (this.frames.length > KEPT_FRAMES) this.frames.shift();
-  }
 }
 
-/**
- * @param {WatchFrame} frame
- * @param {number} bytes
- */
-function textOf(frame, bytes) {
-  const { type: _, id: __, ...rest } = frame;
-  if (bytes > LONG_FRAME_BYTES) return `${Object.keys(rest).join(", ")} …`;
-  const text = JSON.stringify(rest);
-  return text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)} …` : text;
+/** Whether the run has left the queue: until then the other watches would only take places. @param {WatchFrame} frame */
+function hasBegun(frame) {
+  return "state" in frame ? frame.state !== "queued" : "rev" in frame && frame.rev > 0;
 }
