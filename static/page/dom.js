@@ -75,9 +75,11 @@ export function place(parent, children) {
  */
 export function write(field, text) {
   if (text && field.value && !matchMedia("(pointer: coarse)").matches) {
+    const before = /** @type {HTMLElement | null} */ (document.activeElement);
     field.focus({ preventScroll: true });
     field.select();
     if (document.activeElement === field) document.execCommand("insertText", false, text);
+    before?.focus({ preventScroll: true });
   }
   if (field.value !== text) field.value = text;
 }

@@ -134,8 +134,6 @@ export class Form {
     if (value && !isFirst) this.#extractor.value = value;
     this.#chips = new Map(this.#samples.map((sample) => [sample, this.#chip(sample)]));
     byId("examples").replaceChildren(...this.#chips.values());
-    const first = this.#samples.find((sample) => this.#isUnrecorded(sample));
-    if (first) this.#chips.get(first)?.before(el("span", "chips-note faint", "With a model:"));
     this.heed(welcome.provider);
     if (draft) this.#take(draft);
     else if (isFirst && this.#source.value === "") this.#use(this.#samples[0]);
@@ -184,6 +182,10 @@ export class Form {
     const chip = el("button", "chip", sample.title);
     chip.type = "button";
     if (this.#isBeyond(sample)) chip.append(el("span", "faint", " · larger model"));
+    if (this.#isUnrecorded(sample)) {
+      chip.classList.add("is-beyond");
+      chip.title = "Needs a model; here a recording plays";
+    }
     chip.addEventListener("click", () => this.#use(sample));
     return chip;
   }

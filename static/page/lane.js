@@ -6,6 +6,7 @@
 import { Frames } from "./frames.js";
 import { isWritten } from "./ghosts.js";
 import { Progress } from "./progress.js";
+import { wordFor } from "./words.js";
 
 /** What this page's extractions are labelled with, so that a dashboard hears of them. */
 export const CHANNEL = "demo";
@@ -101,6 +102,12 @@ export class Lane {
   /** Whether the gateway does not keep what is remembered here; of what was shared that is said, so it stays. */
   get isGone() {
     return this.#past !== null && !this.isShared && this.#state.error?.code === "not_found";
+  }
+
+  /** In a word. */
+  get word() {
+    if (this.isShared && this.#state.error?.code === "not_found") return "gone";
+    return this.isStopping && !this.isOver ? "stopping" : wordFor(this.#state.status);
   }
 
   /** Its name at the gateway, once there is one. */

@@ -1,7 +1,7 @@
 /** The strip of lanes: one entry for each extraction on this connection, with its colour, its state and its stop. */
 
 import { byId, el, place, setText } from "./dom.js";
-import { inTime, wordFor } from "./words.js";
+import { inTime } from "./words.js";
 
 /** @typedef {import("./lane.js").Lane} Lane */
 
@@ -118,12 +118,11 @@ export class Lanes {
     const parts = this.#entries.get(lane) ?? entry(lane, this);
     this.#entries.set(lane, parts);
     const { item, choose, title, state, stop } = parts;
-    const word = lane.isStopping && !lane.isOver ? "stopping" : wordFor(lane.state.status);
     item.dataset.state = lane.state.status;
     choose.setAttribute("aria-pressed", String(lane === this.selected));
     const name = `${lane.number} ${lane.order.title}`;
     setText(title, name);
-    setText(state, `${word} · ${inTime(lane.elapsed_ms)}`);
+    setText(state, `${lane.word} · ${inTime(lane.elapsed_ms)}`);
     const action = lane.isOver ? "Remove" : "Stop";
     setText(stop, lane.isOver ? "×" : "■");
     stop.title = action;

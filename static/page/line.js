@@ -11,6 +11,7 @@ const WORDS = {
   open: "Connected",
   waiting: "Connection lost",
   offline: "Offline",
+  cut: "Line cut",
   closed: "Disconnected",
   shut: "Locked",
 };
@@ -97,7 +98,7 @@ export function line(session, cut) {
     if (!isOpen) back_ms = 0;
     wasOpen ||= isOpen;
     due_ms = performance.now() + state.delay_ms;
-    const status = isRefused(state) ? "shut" : state.status === "waiting" && !navigator.onLine ? "offline" : state.status;
+    const status = wordOf(state, cut.until_ms > performance.now());
     byId("connection").dataset.status = status;
     setText(byId("connection-text"), WORDS[status]);
     showOnly("line-end", status === "closed" ? String(state.code) : "");
@@ -111,6 +112,14 @@ export function line(session, cut) {
     isGoing = true;
     count();
   };
+}
+
+/** @param {ConnectionState} state @param {boolean} isCut @returns {keyof typeof WORDS} */
+function wordOf(state, isCut) {
+  if (isRefused(state)) return "shut";
+  if (state.status === "open" || state.status === "closed") return state.status;
+  if (isCut) return "cut";
+  return state.status === "waiting" && !navigator.onLine ? "offline" : state.status;
 }
 
 /** @param {ConnectionState} state */

@@ -16,7 +16,6 @@ import { sharing } from "./sharing.js";
 import { theme } from "./theme.js";
 import { valuePanel } from "./value.js";
 import { wire } from "./wire.js";
-import { wordFor } from "./words.js";
 
 /** Running clocks move this often; screen readers hear of news at most every second. */
 const TICK_MS = 100;
@@ -59,15 +58,17 @@ function schedule() {
 }
 
 function render() {
+  lanes.render();
+  if (welcomed) forgetOthers();
   const { status, welcome } = session.getSnapshot();
   const lane = lanes.selected;
   byId("start", HTMLButtonElement).disabled = status !== "open";
   byId("begin").hidden = status !== "open" || lane !== null;
-  byId("share", HTMLButtonElement).disabled = !lane?.extraction || lane.isGone;
+  byId("share", HTMLButtonElement).disabled = !lane?.extraction || lane.word === "gone";
   setText(byId("start-text"), lanes.running.length > 0 ? "Start another" : "Start");
   byId("stop", HTMLButtonElement).disabled = !lane || lane.isOver || lane.isStopping;
   byId("stop-all").hidden = lanes.running.length < 2;
-  lanes.render();
+  byId("state-note").hidden = !lane?.isShared;
   const { shape, canRestore } = form;
   const isLost = status !== "open";
   showValue(lane, { status, shape, canRestore, isLost, provider: welcome?.provider });
@@ -91,9 +92,10 @@ function speak() {
   const state = session.getSnapshot();
   const waits = lane && !lane.isOver && !lane.hasBegun ? waitingFor(status, state.welcome?.provider) : "";
   const step = lane?.isOver ? "" : `, revision ${rev ?? 0}`;
-  const news = lane ? `${lane.order.title} ${waits || wordFor(status) + step}` : "";
+  const news = lane ? `${lane.order.title} ${waits || lane.word + step}` : "";
   const isLost = state.status === "waiting" && !isRefused(state);
-  const byItself = lane === played ? "An example plays by itself, Escape stops it. " : "";
+  const byItself = lane && lane === played ? "An example plays by itself, Escape stops it. " : "";
+  played = null;
   setText(byId("spoken"), isLost ? (byId("connection-text").textContent ?? "") : byItself + news);
 }
 
@@ -116,7 +118,7 @@ function onKey(event) {
 
 /** @type {import("../client/protocol.js").Welcome | null} */
 let welcomed = null;
-/** What nobody asked for. @type {Lane | null} */
+/** What nobody asked for, until that is said. @type {Lane | null} */
 let played = null;
 
 function onConnection() {
@@ -151,6 +153,12 @@ function isFollowed(extraction) {
   return lanes.all.some((lane) => lane.extraction === extraction);
 }
 
+/** Let the address name what is followed, so that it stays away when it was taken away. */
+function forgetOthers() {
+  const address = withoutOthers(location.href, isFollowed);
+  if (address !== location.href) history.replaceState(history.state, "", address);
+}
+
 /** @param {string} extraction that was started somewhere else */
 function follow(extraction) {
   const { encoding, interval_ms } = form;
@@ -177,8 +185,6 @@ function keep() {
   if (!welcomed || isRefused(session.getSnapshot())) return;
   const records = lanes.all.flatMap((lane) => lane.record ?? []);
   remember({ draft: form.draft, lanes: records, selected: lanes.selected?.number, next: lanes.next });
-  const address = withoutOthers(location.href, isFollowed);
-  if (address !== location.href) history.replaceState(history.state, "", address);
 }
 
 for (const id of ["start", "begin"]) byId(id).addEventListener("click", () => start());

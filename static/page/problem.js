@@ -50,7 +50,7 @@ function showAgain(left_ms) {
 /** @param {Lane} lane @returns {import("./words.js").Advice | null} */
 function wordsOn(lane) {
   const { error, reset, ending } = lane.state;
-  if (error?.code === "not_found" && lane.isShared) return GONE;
+  if (lane.word === "gone") return GONE;
   if (error) return adviceOn(error, lane.isRecorded, ending?.type === "incomplete" ? ending.reason : "");
   return reset && !lane.isOver ? adviceOnReset(reset) : null;
 }

@@ -21,7 +21,12 @@ export function sharing(selected, token) {
   /** @param {Said} said */
   const say = (said) => {
     showOnly("share-said", said);
-    if (said === "copy it") field.select();
+    if (said !== "copy it") return;
+    // A click opens the card only after those who listen to it.
+    setTimeout(() => {
+      field.focus();
+      field.select();
+    });
   };
   byId("share").addEventListener("click", async () => {
     const extraction = selected();
