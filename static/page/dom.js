@@ -79,7 +79,8 @@ export function write(field, text) {
     field.focus({ preventScroll: true });
     field.select();
     if (document.activeElement === field) document.execCommand("insertText", false, text);
-    before?.focus({ preventScroll: true });
+    if (before === document.body) field.blur();
+    else before?.focus({ preventScroll: true });
   }
   if (field.value !== text) field.value = text;
 }

@@ -76,8 +76,15 @@ export class Lanes {
       this.#container,
       this.all.map((lane) => this.#update(lane)),
     );
-    byId("clear").hidden = this.#ended.length < 2;
-    if (this.selected && this.selected !== this.#sought)
+    this.#seek(this.#ended.length > 1);
+  }
+
+  /** Keep what is looked at in sight, also where the strip becomes narrower. @param {boolean} canClear */
+  #seek(canClear) {
+    const clear = byId("clear");
+    const isOther = this.selected !== this.#sought || clear.hidden === canClear;
+    clear.hidden = !canClear;
+    if (this.selected && isOther)
       this.#entries.get(this.selected)?.item.scrollIntoView({ block: "nearest", inline: "nearest" });
     this.#sought = this.selected;
   }

@@ -63,7 +63,7 @@ export function telling(onGoing) {
 export function line(session, cut) {
   /** When the next try begins. */
   let due_ms = 0;
-  let wasOpen = false;
+  let [wasOpen, isLost] = [false, false];
   /** Until when it is said that the line is back. */
   let back_ms = 0;
   let isGoing = false;
@@ -87,21 +87,22 @@ export function line(session, cut) {
     byId("line").dataset.kind = isBack && !isGoing ? "calm" : "";
     byId("retry").hidden = state.status === "open";
     const isCut = cut.until_ms > now_ms;
+    const status = wordOf(state, isCut);
+    byId("connection").dataset.status = status;
+    setText(byId("connection-text"), WORDS[status]);
     setText(byId("line-text"), sentence(state, { wasOpen, isCut, isGoing, left_ms }));
     if (left_ms > 0 || isBack) setTimeout(count, 250);
   };
   const show = () => {
     const state = session.getSnapshot();
     const isOpen = state.status === "open";
-    if (isOpen && wasOpen && byId("connection").dataset.status !== "open") back_ms = performance.now() + BACK_MS;
+    if (isOpen && isLost && wasOpen) back_ms = performance.now() + BACK_MS;
     if (!isOpen) isGoing = false;
     if (!isOpen) back_ms = 0;
+    isLost = !isOpen;
     wasOpen ||= isOpen;
     due_ms = performance.now() + state.delay_ms;
-    const status = wordOf(state, cut.until_ms > performance.now());
-    byId("connection").dataset.status = status;
-    setText(byId("connection-text"), WORDS[status]);
-    showOnly("line-end", status === "closed" ? String(state.code) : "");
+    showOnly("line-end", state.status === "closed" ? String(state.code) : "");
     byId("cut", HTMLButtonElement).disabled = !isOpen;
     count();
   };

@@ -83,6 +83,11 @@ function start(ordered = () => form.order()) {
   const { encoding, interval_ms } = form;
   lanes.add(new Lane(session, { number: lanes.next, order, encoding, interval_ms }, schedule));
   schedule();
+  showValueFirst();
+}
+
+/** In one column the value is far below what was pressed. */
+function showValueFirst() {
   if (isNarrow.matches) byId("value-title").scrollIntoView({ block: "start" });
 }
 
@@ -163,6 +168,7 @@ function forgetOthers() {
 function follow(extraction) {
   const { encoding, interval_ms } = form;
   lanes.add(new Lane(session, recordOf({ number: lanes.next, extraction, encoding, interval_ms }), schedule));
+  showValueFirst();
 }
 
 /** @param {() => void} then */

@@ -70,7 +70,10 @@ class Between:
 
 @asynccontextmanager
 async def opened(browser: Browser, url: str, between: Between | None = None, **device: Any) -> AsyncGenerator[Page]:
-    """Open a page that plays nothing by itself, and what is between it and the gateway; a complaint of it is a failure."""
+    """Open a page that plays nothing by itself, unless `url` has a query of its own.
+
+    What is between it and the gateway stands there; whatever it complains about fails the test.
+    """
     context = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **device})
     page = await context.new_page()
     complaints: list[str] = []

@@ -58,7 +58,7 @@ async def test_the_address_can_ask_to_play(page: Page, gateway_url: str) -> None
 
 
 async def test_a_first_visit_plays_by_itself_and_once(browser: Browser, gateway_url: str) -> None:
-    """The recording costs nothing: something fills in, those who do not see it hear why, and a reload starts no more."""
+    """The recording costs nothing: it fills in, those who do not see it hear why, and a reload starts no more."""
     between = Between()
     async with opened(browser, f"{gateway_url}/?", between) as page:
         await page.wait_for_selector("#cards td >> text=John")

@@ -151,13 +151,13 @@ async def test_a_phone_has_room_for_the_link_and_what_it_opens(browser: Browser,
 
 
 @pytest.fixture
-async def locked(browser: Browser, locked_gateway_url: str) -> AsyncGenerator[Page]:
+async def locked(browser: Browser, locked_gateway_url: str) -> Page:
     """Open the page of a gateway that wants a token, with one."""
     context = await browser.new_context(permissions=CLIPBOARD)
     page = await context.new_page()
     await page.goto(f"{locked_gateway_url}/?play=0#token={quote(TOKEN, safe='')}")
     await expect(page.locator("#connection")).to_have_text("Connected")
-    yield page
+    return page
 
 
 async def test_a_page_with_a_token_puts_a_ticket_into_the_link(locked: Page) -> None:
