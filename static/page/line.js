@@ -86,6 +86,7 @@ export function line(session, cut) {
     byId("line").hidden = isWell || isRefused(state) || isFirstTry(state);
     byId("line").dataset.kind = isBack && !isGoing ? "calm" : "";
     byId("retry").hidden = state.status === "open";
+    setText(byId("retry"), state.status === "closed" ? "Reload" : "Try now");
     const isCut = cut.until_ms > now_ms;
     const status = wordOf(state, isCut);
     byId("connection").dataset.status = status;
