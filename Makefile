@@ -14,7 +14,7 @@ export UV_PYTHON_DOWNLOADS := never
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help setup setup-dev setup-local run test test-fast test-js soak coverage check types-js fmt bench lock clean
+.PHONY: help setup setup-dev setup-local run test test-fast test-js soak coverage check types-js fmt client bench lock clean
 
 help: ## say what there is
 	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -64,6 +64,10 @@ fmt: setup-dev ## format, and mend what ruff can
 	@.venv/bin/ruff check --fix-only .
 	@.venv/bin/ruff format .
 
+client: node_modules/.package-lock.json ## pack the JavaScript client with its types for npm, into dist/
+	@$(TSC) --project static/client/tsconfig.json
+	@mkdir -p dist && $(NODE) npm pack --ignore-scripts --silent --pack-destination dist ./static/client
+
 bench: .venv/.run .venv-bench/.done ## measure, beside others who do the same; a table out
 	@$(PY) -m bench
 
@@ -77,8 +81,8 @@ lock: $(UV) .tools/.node ## resolve again; what is locked stays unless UPGRADE=-
 	@for place in . tools/browser; do $(NODE) npm --prefix $$place install $(NPM_LOCK) || exit; done
 
 clean: ## remove everything that these verbs made
-	rm -rf .venv .venv-bench .tools node_modules dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache \
-		.hypothesis .coverage
+	rm -rf .venv .venv-bench .tools node_modules dist static/client/types .mypy_cache .ruff_cache .pytest_cache \
+		.import_linter_cache .hypothesis .coverage
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # A key or an address of a provider, or the provider's own name: then nobody waits for a model of this machine.

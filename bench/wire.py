@@ -4,6 +4,7 @@ from bench.documents import CONFERENCE_PEOPLE, Workload, conference, conference_
 from bench.path import frames
 from bench.report import Claim, Options, Report, Table, thousands, times
 from gateway.core.document import Encoding
+from gateway.core.parts import ENCODINGS, Shown
 
 __all__ = ["run"]
 
@@ -20,11 +21,11 @@ def run(options: Options) -> Report:
     """Count the UTF-8 bytes of the frames' text; the WebSocket's own 2 to 10 bytes a frame are left out."""
     people = _QUICK_PEOPLE if options.quick else CONFERENCE_PEOPLE
     workload = conference(people, conference_pieces(options.workloads, people))
-    sizes = {(encoding, every): _sizes(workload, encoding, every) for every in _paces() for encoding in Encoding}
+    sizes = {(encoding, every): _sizes(workload, encoding, every) for every in _paces() for encoding in ENCODINGS}
     raw_bytes = len(workload.text.encode())
     rows = tuple(_row(encoding, every, frame_bytes, raw_bytes) for (encoding, every), frame_bytes in sizes.items())
     title = f"wire: {workload.name}, {thousands(raw_bytes)} bytes of text, {_TOKENS_PER_S} pieces a second"
-    ticked = {encoding: sum(sizes[encoding, _PIECES_PER_TICK]) / raw_bytes for encoding in Encoding}
+    ticked = {encoding: sum(sizes[encoding, _PIECES_PER_TICK]) / raw_bytes for encoding in ENCODINGS}
     claims = tuple(
         Claim.at_most(f"{encoding} bytes with a {_TICK_MS} ms tick", ticked[encoding], _MOST_TICKED, "× the text")
         for encoding in (Encoding.PATCH, Encoding.APPEND)
@@ -36,11 +37,13 @@ def _paces() -> tuple[int, ...]:
     return (1, _PIECES_PER_TICK)
 
 
-def _sizes(workload: Workload, encoding: Encoding, every: int) -> list[int]:
-    return [len(frame.encode()) for frame in frames(workload, encoding, every=every)]
+def _sizes(workload: Workload, encoding: str, every: int) -> list[int]:
+    shows = ENCODINGS[encoding]
+    state = Encoding(encoding) if Shown.VALUE in shows else Encoding.SNAPSHOT
+    return [len(frame.encode()) for frame in frames(workload, state, every=every, shows=shows)]
 
 
-def _row(encoding: Encoding, every: int, frame_bytes: list[int], raw_bytes: int) -> tuple[str, ...]:
+def _row(encoding: str, every: int, frame_bytes: list[int], raw_bytes: int) -> tuple[str, ...]:
     total = sum(frame_bytes)
     told = "each piece" if every == 1 else f"each {_TICK_MS} ms"
     per_frame = total / len(frame_bytes)

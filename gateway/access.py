@@ -1,6 +1,6 @@
 """Who may enter, judged once for each connection: a token an operator has set, or whoever the application knows.
 
-The application's own word is a function of the upgrade request and the credential (PROTOCOL.md §2).
+The application's own word is a function of the request and the credential (PROTOCOL.md §2).
 """
 
 import hashlib
@@ -20,7 +20,10 @@ from gateway.principal import ANYBODY, Principal
 __all__ = ["Access", "Authenticate"]
 
 Authenticate: TypeAlias = Callable[[HTTPConnection, str | None], "str | Awaitable[str | None] | None"]
-"""Given the upgrade request and the credential of `hello` or `bearer.…`, returns the name of who it is, or None.
+"""Given a request and the credential it brings, returns the name of who it is, or None.
+
+The request is the upgrade, with the credential of `hello` or `bearer.…`, or one for a ticket (`POST /v1/tickets`), with
+that of `Authorization: Bearer`.
 
 A GatewayError that it raises is what the client is told, and so is an HTTPException of 401 or 403. It may be
 asynchronous; a plain function runs in a thread.
@@ -61,7 +64,11 @@ class Access:
             return holder
         if name := await self._known(connection, credential):
             return Principal(f"user:{name}", realm=f"user:{name}")
-        what = "a credential that this server knows" if credential else "a credential (hello.token, or bearer.…)"
+        what = (
+            "a credential that this server knows"
+            if credential
+            else "a credential (hello.token or bearer.…; over HTTP Authorization)"
+        )
         raise Unauthenticated(f"expected {what}", param="token")
 
     def _holder(self, credential: str | None) -> Principal | None:

@@ -17,9 +17,8 @@ from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
-from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.access import Access, Authenticate
@@ -34,6 +33,7 @@ from gateway.core.schema import Schema
 from gateway.drain import drained
 from gateway.errors import BadRequest
 from gateway.figures import Figures
+from gateway.files import folder, page
 from gateway.handshake import Handshake
 from gateway.heartbeat import Heartbeat
 from gateway.hooks import Hook, HookEvent, Hooks
@@ -47,6 +47,8 @@ from gateway.registry import DEFAULT_INSTRUCTIONS, Extractor, Registry
 from gateway.settings import Settings, is_loopback, limits_from
 from gateway.streaming import Partial, StreamOptions, blocking, partials, validated_by
 from gateway.tasks import Tasks
+from gateway.ticketing import Ticketing
+from gateway.tickets import Tickets
 from gateway.version import __version__
 
 __all__ = ["Gateway", "stream", "stream_sync"]
@@ -74,9 +76,9 @@ class Gateway:
         provider: where the text comes from; chosen by the settings where it is not given.
         settings: read from `GATEWAY_…` where they are not given.
         limits: likewise.
-        authenticate: tells who may enter, besides those who hold one of the settings' tokens: given the upgrade
-            request and the credential the client sent, it returns a name for who it is, or None. It may be
-            asynchronous; a plain function runs in a thread.
+        authenticate: tells who may enter, besides those who hold one of the settings' tokens: given the request (an
+            upgrade, or one for a ticket) and the credential the client sent, it returns a name for who it is, or None.
+            It may be asynchronous; a plain function runs in a thread.
 
     Example:
         >>> gateway = Gateway()
@@ -402,9 +404,16 @@ class Gateway:
 
     def _new_app(self) -> Starlette:
         settings, limits = self.settings, self.limits
+        origins = Origins(settings.origins, allows_loopback=is_loopback(settings.host))
+        access = Access(settings.tokens, self._authenticate)
+        tickets = Tickets(limits, _new_id, is_private=self._is_private)
+        ticketing = Ticketing(
+            origins=origins, access=access, tickets=tickets, hub=self.hub, limits=limits, figures=self.figures
+        )
         handshake = Handshake(
-            origins=Origins(settings.origins, allows_loopback=is_loopback(settings.host)),
-            access=Access(settings.tokens, self._authenticate),
+            origins=origins,
+            access=access,
+            tickets=tickets,
             hub=self.hub,
             jobs=self._jobs,
             limits=limits,
@@ -418,11 +427,12 @@ class Gateway:
         static = _static_folder()
         mimetypes.init()  # reads files: now, not at the first request
         routes = [
-            Route("/", _page(static / "index.html")),
+            Route("/", page(static / "index.html")),
             Route("/livez", _livez),
             Route("/readyz", self._readyz),
+            Route("/v1/tickets", ticketing.respond, methods=["POST", "OPTIONS"]),
             WebSocketRoute("/v1/ws", handshake),
-            Mount("/static", StaticFiles(directory=static)),
+            Mount("/static", folder(static)),
         ]
         if self._shows_metrics:
             routes.append(Route("/metrics", self.metrics.respond_here))
@@ -590,14 +600,7 @@ def _guard(headers: MutableHeaders) -> None:
     headers["x-content-type-options"] = "nosniff"
     headers["referrer-policy"] = "no-referrer"
     headers["cross-origin-opener-policy"] = "same-origin"
-    headers["cache-control"] = "no-cache"  # a reload shows the version that runs; ETags make it cheap
-
-
-def _page(path: Path) -> Callable[[Request], Any]:
-    async def page(_: Request) -> Response:
-        return FileResponse(path)
-
-    return page
+    headers.setdefault("cache-control", "no-cache")  # a reload shows the version that runs; ETags make it cheap
 
 
 async def _livez(_: Request) -> Response:

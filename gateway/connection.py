@@ -81,7 +81,7 @@ class Connection:
         receive: the next ASGI event of an accepted WebSocket.
         send: takes an ASGI event; waits while the peer does not read.
         session: decides.
-        authenticate: returns who has a credential; raises GatewayError where it may not enter.
+        authenticate: returns who has a credential or ticket; raises GatewayError where it may not enter.
         welcome: the answer to a `hello` that may enter.
         hub: where extractions run.
         jobs: checks what is asked.
@@ -98,7 +98,7 @@ class Connection:
         send: Send,
         *,
         session: Session,
-        authenticate: Callable[[str | None], Awaitable[Principal]],
+        authenticate: Callable[[Judge], Awaitable[Principal]],
         welcome: Callable[[], messages.Welcome],
         hub: Hub,
         jobs: Jobs,
@@ -111,7 +111,7 @@ class Connection:
         self._receive = receive
         self._send = send
         self._session = session
-        self._authenticate: Callable[[str | None], Awaitable[Principal]] | None = authenticate
+        self._authenticate: Callable[[Judge], Awaitable[Principal]] | None = authenticate
         self._welcome = welcome
         self._judge: Judge | None = None
         self._principal = ANYBODY  # who this is, once that is known
@@ -186,7 +186,7 @@ class Connection:
                     self._take(await self._receive(), self._limits.hello_bytes)
                 if self._judge is not None and not self._is_over:
                     self._leash.reschedule(asyncio.get_running_loop().time() + self._limits.hello_timeout_s)
-                    await self._enter(self._judge.credential)
+                    await self._enter(self._judge)
                 if not self._is_over:
                     self._leash.reschedule(None)
                 while not self._is_over:
@@ -200,12 +200,12 @@ class Connection:
         finally:
             self._leash = None
 
-    async def _enter(self, credential: str | None) -> None:
+    async def _enter(self, asked: Judge) -> None:
         """Find out who this is, before anything else is read."""
         authenticate, self._authenticate = self._authenticate, None  # it keeps the request, and is asked once
         try:
             if authenticate is not None:
-                self._principal = await authenticate(credential)
+                self._principal = await authenticate(asked)
         except GatewayError as error:
             self._deny(error)
         except Exception:  # noqa: BLE001 - a fault of the application's ends one connection, never the server

@@ -83,6 +83,8 @@ class Figures:
         closed: of these, by close code and who closed.
         greetings: how they began: `admitted`, a wire code, `timed_out`, `violated` or `left`.
         refused: upgrade requests, by `REFUSALS`.
+        ticket_requests: for one-time tickets, by what came of them: `issued`, or a wire code.
+        tickets_spent: that let somebody in, or would have.
         dropped: connections, by `DROPS`.
         received: messages, by type; `malformed` is what is no message.
         written: frames, and their bytes, by type.
@@ -110,6 +112,8 @@ class Figures:
         self.closed: Counter[tuple[str, ...]] = Counter()
         self.greetings: Counter[str] = Counter()
         self.refused: Counter[str] = Counter(dict.fromkeys(REFUSALS, 0))
+        self.ticket_requests: Counter[str] = Counter()
+        self.tickets_spent = 0
         self.dropped: Counter[str] = Counter(dict.fromkeys(DROPS, 0))
         self.received: Counter[str] = Counter()
         self.written: defaultdict[str, Written] = defaultdict(Written)

@@ -16,7 +16,7 @@ from gateway.accounts import ConnectionAccount
 from gateway.connection import Connection, Receive, Send
 from gateway.core import messages
 from gateway.core.limits import Limits
-from gateway.core.session import Session
+from gateway.core.session import Judge, Session
 from gateway.errors import CloseCode, OverCapacity
 from gateway.figures import Figures
 from gateway.headcount import Arrivals, Headcount, network_of
@@ -26,6 +26,7 @@ from gateway.jobs import Jobs
 from gateway.origins import Origins
 from gateway.principal import Principal
 from gateway.tasks import Tasks
+from gateway.tickets import Tickets
 
 __all__ = ["STALL_EXTENSION", "Handshake"]
 
@@ -46,6 +47,7 @@ class Handshake:
     Args:
         origins: which web pages may connect.
         access: who may enter.
+        tickets: who may enter once.
         hub: where extractions run.
         jobs: checks what is asked.
         limits: of connections and messages.
@@ -62,6 +64,7 @@ class Handshake:
         *,
         origins: Origins,
         access: Access,
+        tickets: Tickets,
         hub: Hub,
         jobs: Jobs,
         limits: Limits,
@@ -80,6 +83,7 @@ class Handshake:
         self._principals = Headcount(most_of_principal, "connections with one credential")
         self._origins = origins
         self._access = access
+        self._tickets = tickets
         self._hub = hub
         self._jobs = jobs
         self._limits = limits
@@ -144,8 +148,8 @@ class Handshake:
         below = scope.get("extensions", {}).get(STALL_EXTENSION)
         counted: list[str] = []
 
-        async def authenticate(credential: str | None) -> Principal:
-            principal = await self._access.principal(HTTPConnection(scope), credential)
+        async def authenticate(asked: Judge) -> Principal:
+            principal = await self._principal(scope, asked)
             if principal.name:
                 self._principals.enter(principal.name)
                 counted.append(principal.name)
@@ -171,6 +175,14 @@ class Handshake:
             self._heartbeat.detach(connection)
             for name in counted:
                 self._principals.leave(name)
+
+    async def _principal(self, scope: dict[str, Any], asked: Judge) -> Principal:
+        """Return who asks; a ticket that does not hold is not made up for by anything else."""
+        if asked.ticket is None:
+            return await self._access.principal(HTTPConnection(scope), asked.credential)
+        principal = self._tickets.spend(asked.ticket, time.monotonic())
+        self._figures.tickets_spent += 1
+        return principal
 
     def _welcomed(self) -> messages.Welcome:
         return messages.Welcome(session=self._new_id(), **self._welcome())

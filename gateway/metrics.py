@@ -106,6 +106,9 @@ class _Figures(Collector):
         yield _counters("sessions", "Sessions by how they began.", ("outcome",), _keyed(figures.greetings))
         refused = "Upgrade requests that were refused."
         yield _counters("handshakes_refused", refused, ("reason",), _keyed(figures.refused))
+        asked = "Requests for one-time tickets, by what came of them: issued, or a wire code."
+        yield _counters("ticket_requests", asked, ("outcome",), _keyed(figures.ticket_requests))
+        yield _counter("tickets_spent", "Tickets that a hello brought while they were good.", figures.tickets_spent)
 
     def _frames(self) -> Iterator[Metric]:
         figures = self._figures

@@ -1,4 +1,4 @@
-"""README.md and PROTOCOL.md about the code: what they show runs, what they list is what there is."""
+"""README.md, PROTOCOL.md and docs/ about the code: what they show runs, what they list is what there is."""
 
 import argparse
 import importlib
@@ -47,7 +47,20 @@ Frame = dict[str, Any]
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 PROTOCOL = (ROOT / "PROTOCOL.md").read_text()
-DOCUMENTS = ["README.md", "PROTOCOL.md", "docs/design.md", "CONTRIBUTING.md", "CHANGELOG.md"]
+GUIDES = {name: (ROOT / "docs" / f"{name}.md").read_text() for name in ("start", "encodings", "schemas")}
+DOCUMENTS = [
+    "README.md",
+    "PROTOCOL.md",
+    "docs/design.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    *(f"docs/{name}.md" for name in GUIDES),
+]
+WITH_FRAMES = [
+    pytest.param(text, id=name)
+    for name, text in {"README": README, "PROTOCOL": PROTOCOL, **GUIDES}.items()
+    if "```jsonl" in text
+]
 
 
 def blocks(document: str, language: str) -> list[str]:
@@ -59,6 +72,11 @@ def shown_frames(document: str) -> list[Frame]:
     """Return every frame that a document shows."""
     shown = [*blocks(document, "json"), *blocks(document, "jsonl")]
     return [json.loads(line) for block in shown for line in block.splitlines()]
+
+
+def slug(heading: str) -> str:
+    """Return what a link to a heading ends with."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 def sections(document: str) -> dict[str, str]:
@@ -178,6 +196,15 @@ def test_each_sub_command_and_option_is_listed() -> None:
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
+def test_a_link_to_a_heading_leads_to_one(name: str) -> None:
+    """What stands behind the `#` of a link to a document is a heading of it."""
+    text = (ROOT / name).read_text()
+    for path, anchor in re.findall(r"\]\(([^)#:]*)#([^)]+)\)", text):
+        target = (ROOT / name).parent / path if path else ROOT / name
+        assert anchor in map(slug, sections(target.read_text())), f"{path}#{anchor}"
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
 def test_what_a_document_points_at_is_there(name: str) -> None:
     """Every link and every path of ours that a document names leads somewhere."""
     text = (ROOT / name).read_text()
@@ -230,7 +257,7 @@ def test_a_message_that_is_not_offered_is_refused_and_marked(name: str) -> None:
     assert SECTIONS[f"`{name}`"].startswith("\n*Not yet*")
 
 
-@pytest.mark.parametrize("document", [README, PROTOCOL], ids=["README", "PROTOCOL"])
+@pytest.mark.parametrize("document", WITH_FRAMES)
 def test_each_frame_is_a_message(document: str) -> None:
     """What a client sends is read as the server reads it; what the server sends has the documented fields."""
     for frame in shown_frames(document):
@@ -244,23 +271,24 @@ def test_each_frame_is_a_message(document: str) -> None:
             msgspec.convert(frame, FROM_SERVER[name])
 
 
-@pytest.mark.parametrize("document", [README, PROTOCOL], ids=["README", "PROTOCOL"])
+@pytest.mark.parametrize("document", WITH_FRAMES)
 def test_each_update_is_what_the_server_sends(document: str) -> None:
     """Snapshots, patches and the ending that are shown are those of the conference recording."""
     shown = [frame for frame in shown_frames(document) if frame["type"] in UPDATES]
-    (completed,) = [frame for frame in shown_frames(document) if frame["type"] == "completed"]
+    completed = [frame for frame in shown_frames(document) if frame["type"] == "completed"]
     sent: list[Frame] = []
     for extraction in _conference():
         at_hand = [frame for frame in shown if frame["rev"] == extraction.document.rev]
         sent += [frame for frame in at_hand if frame in _updates(extraction.document, frame)]
         if extraction.terminal is not None:
             ending = msgspec.to_builtins(extraction.terminal)
-            assert completed == {**completed, **{name: ending[name] for name in ("type", "rev", "digest", "usage")}}
+            told = {name: ending[name] for name in ("type", "rev", "digest", "usage")}
+            assert completed == [{**frame, **told} for frame in completed]
 
     assert [frame for frame in shown if frame not in sent] == []
 
 
-@pytest.mark.parametrize("document", [README, PROTOCOL], ids=["README", "PROTOCOL"])
+@pytest.mark.parametrize("document", WITH_FRAMES)
 def test_each_item_and_text_is_what_the_server_sends(document: str) -> None:
     """Those that are shown are those of the conference recording."""
     shown = [frame for frame in shown_frames(document) if frame["type"] in PARTS]
@@ -273,7 +301,6 @@ def test_each_item_and_text_is_what_the_server_sends(document: str) -> None:
             assert frame in [{"type": "item", "id": frame["id"], **item} for item in items]
         else:
             assert text[frame["at"] :].startswith(frame["text"])
-    assert shown
 
 
 NAMES = Projection(["/users/*/name"])
@@ -295,22 +322,33 @@ def _conference() -> Iterator[Extraction]:
 
 
 def _updates(document: Document, frame: Frame) -> list[Frame]:
-    """Return an update in every encoding, whole and of a part, from where the frame starts, under its names."""
+    """Return an update in every view there is, from where the frame starts, under its names."""
     names: Frame = {name: frame[name] for name in ("id", "epoch") if name in frame}
-    views = [View(encoding, projection=part) for encoding in Encoding for part in (None, NAMES)]
+    views = [
+        View(encoding, skeleton, progress, part)
+        for encoding in Encoding
+        for skeleton in (True, False)
+        for progress in (True, False)
+        for part in (None, NAMES)
+    ]
     updates = [document.update(view, frame.get("from")) for view in views]
     return [{**json.loads("{" + update.body), "type": update.type, **names} for update in updates]
 
 
-def test_each_shell_line_is_a_command_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+def shell_lines() -> Iterator[list[str]]:
+    """Give each command that the README or a guide shows, in words; what reads from one is somebody else's."""
+    for document in (README, *GUIDES.values()):
+        for line in "".join(blocks(document, "sh")).splitlines():
+            for command in re.split(r" (?:&&|(?=\| jq )) ?", line):
+                if not command.startswith("| jq "):
+                    yield shlex.split(command, comments=True)
+
+
+def test_each_shell_line_is_a_command_there_is() -> None:
     """`make` targets exist, `gateway` accepts its arguments, variables are read, and compose has its file."""
     variables = {"OPENAI_API_KEY", "OPENAI_BASE_URL", *(f"GATEWAY_{name.upper()}" for name in Settings.model_fields)}
     targets = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
-    for line in "".join(blocks(README, "sh")).splitlines():
-        words = shlex.split(line, comments=True)
-        if "|" in words:  # what reads is somebody else's
-            assert words[words.index("|") + 1] == "jq"
-            words = words[: words.index("|")]
+    for words in shell_lines():
         while re.match(r"[A-Z_]+=[^$]", words[0]):
             assert words.pop(0).partition("=")[0] in variables
         match words:
@@ -323,6 +361,12 @@ def test_each_shell_line_is_a_command_there_is(capsys: pytest.CaptureFixture[str
             case [assignment, _, _, _, "docker", "compose", *_] | [assignment, "docker", "compose", *_]:
                 assert assignment.startswith("GATEWAY_TOKENS=")
                 assert (ROOT / "docker-compose.yml").exists()
+            case ["cp", "-r", source, "."]:
+                assert (ROOT / source.removeprefix("../extraction-gateway/")).is_dir()
+            case ["mkdir" | "cd", "minutes"] | ["pip", "install", "../extraction-gateway"]:
+                pass
+            case ["python3", "watch.py", _] | ["python3", "-m", "venv" | "http.server", *_]:
+                pass  # tests/e2e/test_guides.py runs what the guide does with them
             case other:
                 pytest.fail(f"not known: {other}")
 

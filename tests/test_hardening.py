@@ -1,21 +1,27 @@
 """One test per attack: from a client, and from a model."""
 
 import asyncio
+import base64
 import json
 import logging
 import time
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from socket import SO_RCVBUF, SO_SNDBUF, SOL_SOCKET
 from typing import Any
 
+import httpx2
 import pytest
+from starlette.types import ASGIApp
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.frames import Frame, Opcode
 from websockets.typing import Subprotocol
 
+from gateway.app import Gateway
+from gateway.core.limits import Limits
 from gateway.ports import Finish, Refusal, Text
 from gateway.providers.scripted import Gate, Script, ScriptedProvider
+from gateway.settings import Settings
 from tests.core.oracles import projected
 from tests.fakes.client import CheckedWatch, Client, connected, greeted
 from tests.fakes.gateways import document_of, gateway_with, opened, served
@@ -491,3 +497,161 @@ async def test_a_slow_loris_is_let_go() -> None:
         assert heard[-2:] == (4408).to_bytes(2, "big")
         assert await client.ask(type="ping") == {"type": "pong"}
         writer.close()
+
+
+# From whoever wants a ticket that is not theirs, or too many
+
+GUARDED: dict[str, Any] = {"tokens": ("right",)}
+RIGHT = {"Authorization": "Bearer right"}
+
+
+async def ticket_asked(app: ASGIApp, host: str = "127.0.0.1", **request: Any) -> httpx2.Response:
+    """Ask for a ticket from an address."""
+    transport = httpx2.ASGITransport(app=app, client=(host, 5))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
+        return await client.post("/v1/tickets", **{"json": {}, "headers": RIGHT, **request})
+
+
+async def ticket_of(app: ASGIApp, host: str = "127.0.0.1") -> str:
+    """Return a ticket."""
+    return str((await ticket_asked(app, host)).json()["ticket"])
+
+
+async def greetings(app: ASGIApp, *hellos: dict[str, Any]) -> list[str]:
+    """Say hello on so many connections at the same time, and return what each is answered with."""
+    async with AsyncExitStack() as stack:
+        sockets = [await stack.enter_async_context(joined(app)) for _ in hellos]
+        for socket, hello in zip(sockets, hellos, strict=True):
+            await socket.send_text(json.dumps({"type": "hello", **hello}))
+        answers = [json.loads(await socket.receive_text()) for socket in sockets]
+    return [str(answer.get("code", answer["type"])) for answer in answers]
+
+
+async def test_one_ticket_in_many_hellos_at_once() -> None:
+    """Exactly one enters."""
+    async with opened(ScriptedProvider(OK), settings=GUARDED) as gateway:
+        ticket = await ticket_of(gateway.app)
+        answers = await greetings(gateway.app, *[{"ticket": ticket}] * 20)
+    assert sorted(answers) == ["unauthenticated"] * 19 + ["welcome"]
+
+
+async def test_a_ticket_that_was_overheard_is_good_for_nothing_more() -> None:
+    """Not for another session, not as a token, not for another ticket."""
+    async with opened(ScriptedProvider(OK), settings=GUARDED) as gateway:
+        ticket = await ticket_of(gateway.app)
+        as_token = await greetings(gateway.app, {"token": ticket})
+        for_another = await ticket_asked(gateway.app, headers={"Authorization": f"Bearer {ticket}"})
+        as_ticket = [await greetings(gateway.app, {"ticket": ticket}) for _ in range(2)]
+    assert (as_token, for_another.status_code) == (["unauthenticated"], 401)
+    assert as_ticket == [["welcome"], ["unauthenticated"]]
+
+
+async def test_a_session_that_a_ticket_opened_makes_no_other() -> None:
+    """There is nothing on the socket to ask for one with."""
+    async with opened(ScriptedProvider(OK), settings=GUARDED) as gateway, joined(gateway.app) as socket:
+        client = Client(socket)
+        await client.greet(ticket=await ticket_of(gateway.app))
+        answers = [await client.ask(type=kind) for kind in ("ticket", "tickets", "credential")]
+    assert {answer["code"] for answer in answers} == {"bad_request"}
+
+
+async def test_tickets_cannot_be_guessed() -> None:
+    """Each is 128 bits or more that no other has; who tries comes no more often than anybody else."""
+    async with opened(ScriptedProvider(OK), settings=GUARDED, handshakes_burst=100) as gateway:
+        tickets = {await ticket_of(gateway.app) for _ in range(100)}
+        assert len(tickets) == 100
+        assert min(len(base64.urlsafe_b64decode(ticket + "==")) for ticket in tickets) >= 16
+        assert len({ticket[:4] for ticket in tickets}) > 90
+        near = tickets.pop()
+        guesses = ["", "x" * 16_000, near[:-1], f"{near}=", f" {near}", near.swapcase(), near[::-1]]
+        answers = await greetings(gateway.app, *[{"ticket": guess} for guess in [*guesses, near]])
+    assert answers == ["unauthenticated"] * len(guesses) + ["welcome"]
+
+
+async def test_a_flood_of_guessed_tokens() -> None:
+    """An address may ask as often as it may connect, whatever it brings; others do not notice."""
+    wrong = {"Authorization": "Bearer wrong"}
+    async with opened(ScriptedProvider(OK), settings=GUARDED, handshakes_burst=5) as gateway:
+        flood = [await ticket_asked(gateway.app, headers=wrong) for _ in range(10)]
+        other = await ticket_asked(gateway.app, "192.0.2.7")
+    assert [answer.status_code for answer in flood] == [401] * 5 + [429] * 5
+    assert (flood[-1].json()["code"], flood[-1].headers["retry-after"], other.status_code) == ("rate_limited", "1", 200)
+
+
+async def test_a_flood_of_tickets_from_many_addresses() -> None:
+    """One credential gets so many; what others were given before holds, and so does the bound of all together."""
+    settings = {"tokens": ("right", "other")}
+    limits = {"handshakes_burst": 4, "handshakes_per_address_per_s": 0.1, "max_tickets": 5}
+    async with opened(ScriptedProvider(OK), settings=settings, **limits) as gateway:
+        other = {"Authorization": "Bearer other"}
+        earlier = (await ticket_asked(gateway.app, headers=other)).json()["ticket"]
+        flood = [await ticket_asked(gateway.app, f"192.0.2.{number}") for number in range(8)]
+        full = await ticket_asked(gateway.app, "192.0.2.99", headers=other)
+        assert await greetings(gateway.app, {"ticket": earlier}) == ["welcome"]
+        again = await ticket_asked(gateway.app, "192.0.2.98", headers=other)
+    assert [answer.status_code for answer in flood] == [200] * 4 + [429] * 4
+    assert (full.status_code, full.json()["code"], int(full.headers["retry-after"]) <= 30) == (
+        503,
+        "over_capacity",
+        True,
+    )
+    assert again.status_code == 200
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1.evil.example"])
+async def test_a_foreign_page_gets_no_ticket_with_somebodys_cookie(origin: str) -> None:
+    """Not as a form would send it, nor as a script; nor is it told that it might. The cookie's owner gets one."""
+    settings, cookie = Settings(), {"Cookie": "session=abc"}
+    gateway = Gateway(
+        provider=ScriptedProvider(OK),
+        settings=settings,
+        limits=Limits(),
+        authenticate=lambda request, _: {"abc": "ann"}.get(request.cookies.get("session", "")),
+    )
+    await asyncio.to_thread(getattr, gateway, "app")
+    foreign = {**cookie, "Origin": origin}
+    async with gateway:
+        form = await ticket_asked(
+            gateway.app, json=None, content="{}", headers={**foreign, "Content-Type": "text/plain"}
+        )
+        script = await ticket_asked(gateway.app, headers=foreign)
+        transport = httpx2.ASGITransport(app=gateway.app)
+        async with httpx2.AsyncClient(transport=transport, base_url="http://127.0.0.1") as browser:
+            asks = {**foreign, "Access-Control-Request-Method": "POST"}
+            before = await browser.options("/v1/tickets", headers=asks)
+        assert gateway.figures.ticket_requests["issued"] == 0
+        local_form = await ticket_asked(
+            gateway.app,
+            json=None,
+            content="{}",
+            headers={**cookie, "Origin": "http://localhost:99", "Content-Type": "text/plain"},
+        )
+        own = await ticket_asked(gateway.app, headers={**cookie, "Origin": "http://127.0.0.1:8080"})
+    answers = (form, script, before, local_form, own)
+    assert [answer.status_code for answer in answers] == [403, 403, 403, 415, 200]
+    assert not any("access-control-allow-origin" in answer.headers for answer in (form, script, before))
+
+
+ASKS = b"POST /v1/tickets HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+
+
+@pytest.mark.parametrize(
+    ("sent", "status"),
+    [
+        (b"Content-Length: 100000000000\r\n\r\n{", b"413"),
+        (b"Transfer-Encoding: chunked\r\n\r\n" + b"400\r\n" + b" " * 1_024 + b"\r\n1\r\n \r\n", b"413"),
+        (b"Content-Length: 2\r\n\r\n{", b"408"),
+        (b"Transfer-Encoding: chunked\r\n\r\n", b"408"),
+    ],
+    ids=["said to be huge", "endless", "not whole", "none"],
+)
+async def test_a_body_that_does_not_end(sent: bytes, status: bytes) -> None:
+    """It is answered in the time that `hello` has, and the line is closed: nothing waits for the rest."""
+    async with served(gateway_with(ScriptedProvider(OK), hello_timeout_s=0.2)) as gateway:
+        reader, writer = await asyncio.open_connection("127.0.0.1", int(gateway.url.rsplit(":", 1)[1]))
+        writer.write(ASKS + sent)
+        async with asyncio.timeout(5):
+            answer = await reader.read()
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 " + status)
+    assert b'"code":"bad_request"' in answer

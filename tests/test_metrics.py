@@ -204,6 +204,27 @@ async def test_how_connections_begin_and_end() -> None:
     assert (found("connections_total"), found("connections_open"), found("connections_limit")) == (5, 0, 2)
 
 
+async def test_tickets_in_figures() -> None:
+    """What came of asking for them, and how many were brought; one that does not hold is a session that was refused."""
+    settings = {"tokens": ("right",)}
+    async with opened(ScriptedProvider(OK), settings=settings) as gateway, browser(gateway.app) as http:
+        right = {"Authorization": "Bearer right"}
+        ticket = (await http.post("/v1/tickets", json={}, headers=right)).json()["ticket"]
+        await http.post("/v1/tickets", json={})
+        await http.post("/v1/tickets", headers=right)
+        await http.post("/v1/tickets", json={}, headers={**right, "Origin": "https://elsewhere.example"})
+        for _ in range(2):
+            async with joined(gateway.app) as socket:
+                await socket.send_text(f'{{"type": "hello", "ticket": "{ticket}"}}')
+                await socket.receive_text()
+        async with browser(gateway.metrics.app) as pages:
+            found = await scraped(pages)
+    outcomes = ("issued", "unauthenticated", "bad_request", "forbidden")
+    assert [found("ticket_requests_total", outcome=outcome) for outcome in outcomes] == [1, 1, 1, 1]
+    assert found("tickets_spent_total") == found("sessions_total", outcome="admitted") == 1
+    assert found("sessions_total", outcome="unauthenticated") == 1
+
+
 async def test_a_peer_that_takes_nothing_is_counted() -> None:
     """Where the server underneath does not watch for it."""
     async with opened(ScriptedProvider(OK), send_stall_s=0.02) as gateway, browser(gateway.app) as http:

@@ -2,13 +2,14 @@
 
 import hashlib
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import jsonpatch
 import pytest
 
-from gateway.core.document import Document
+from gateway.core.document import Document, Encoding, View
 from gateway.core.growth import Growth
 from gateway.core.limits import Limits
 from gateway.core.operations import difference
@@ -16,6 +17,7 @@ from gateway.core.parser import ParseError, Parser
 from gateway.core.replica import Replica, digest
 from gateway.core.schema import ANY, Schema
 from tests.core.oracles import canonical, loaded
+from tests.fakes.libraries import JAVASCRIPT, by_replica, replayed
 
 FOLDER = Path(__file__).parent / "vectors"
 
@@ -72,6 +74,44 @@ def test_parse(vector: dict[str, Any]) -> None:
     assert [{"kind": repair.kind, "offset": repair.offset} for repair in reading.parser.repairs] == vector.get(
         "repairs", []
     )
+
+
+@pytest.mark.parametrize("encoding", ["patch", "append"])
+def test_parse_by_libraries(encoding: str) -> None:
+    """The patches of every text that can be read give the values of its vector, whoever applies them."""
+    told = [parameter.values[0] for parameter in vectors("parse")]
+    readable = [vector for vector in told if "error" not in vector and not is_beyond_libraries(vector)]
+    runs = [(encoding, list(frames_of(vector, View(Encoding(encoding))))) for vector in readable]
+    made = replayed(runs)
+    assert len([frame for _, frames in runs for frame in frames if frame["type"] == "patch"]) > 100
+    for vector, run, values in zip(readable, runs, made, strict=True):
+        seen = by_replica(run)
+        assert values == dict.fromkeys(JAVASCRIPT, seen), vector["name"]
+        assert canonical(seen[-1][1]) == canonical(vector["final"])
+        assert all(canonical(value) in [canonical(step) for step in vector["steps"]] for _, value in seen[1:-1])
+
+
+def is_beyond_libraries(vector: dict[str, Any]) -> bool:
+    """Tell whether libraries in JavaScript trip over a name in it (tests/static/libraries.test.mjs)."""
+    text = json.dumps([vector["steps"], vector["final"]])
+    return any(word in text for word in ("__proto__", "constructor", "prototype"))
+
+
+def frames_of(vector: dict[str, Any], view: View) -> Iterator[dict[str, Any]]:
+    """Give what a watch is sent that is told of every delta."""
+    reading, rev = Reading(vector), None
+    for delta in ["", *vector["deltas"], None]:
+        if delta is None:
+            reading.finish(close=vector.get("close", False))
+        elif delta:
+            reading.feed(delta)
+        if reading.document.rev != rev:
+            document = reading.document
+            update = (
+                document.update(view) if rev is None else document._patch(view, rev)
+            )  # where a snapshot is smaller too
+            yield {**json.loads("{" + update.body), "type": update.type, "epoch": "e1"}
+            rev = document.rev
 
 
 @pytest.mark.parametrize("vector", vectors("watch"))

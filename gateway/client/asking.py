@@ -121,6 +121,11 @@ class Asking:
         self._has_doubted = False
 
     @property
+    def reasoning(self) -> str:
+        """What the model has thought aloud so far."""
+        return self._replica.reasoning
+
+    @property
     def is_ended(self) -> bool:
         """Whether nothing will change any more."""
         return self.phase in {Phase.LEAVING, Phase.OVER}

@@ -38,7 +38,7 @@ from gateway.version import __version__
 __all__ = ["FIRST_S", "SILENCE_S", "Connection", "Owner", "Token"]
 
 Token: TypeAlias = str | Callable[[], str | Awaitable[str | None] | None] | None
-"""A credential, or what is asked for one before each connection (it must not block); None: none."""
+"""A credential, or what is asked for one before each connection (it must not block); None: none. A ticket likewise."""
 
 FIRST_S = 30.0
 """For the first connection: a wrong address or port is not waited for without end."""
@@ -56,8 +56,8 @@ _wire_log = logging.getLogger("gateway.client.wire")
 _wire_log.setLevel(logging.INFO)  # websockets logs whole frames at debug, and the first one holds the credential
 
 
-class _NoToken(Exception):
-    """What gives the token failed."""
+class _NoCredential(Exception):
+    """What gives the token or ticket failed."""
 
 
 class Owner(Protocol):
@@ -88,6 +88,7 @@ class Connection:
         url: `ws://` or `wss://`.
         owner: whom it works for.
         token: the credential.
+        ticket: in its place, one that is good for one connection (PROTOCOL.md §2).
         client: free text for the server's log.
         chance: gives 0 to 1, for the jitter of waits.
         timeout_s: for the first connection; None: without end, as it is for every later one.
@@ -95,7 +96,7 @@ class Connection:
         socket_options: of `websockets.asyncio.client.connect`, such as `ssl` and `proxy`.
 
     Raises:
-        ValueError: that is no such URL.
+        ValueError: that is no such URL, or there are both a token and a ticket.
     """
 
     def __init__(
@@ -104,6 +105,7 @@ class Connection:
         owner: Owner,
         *,
         token: Token,
+        ticket: Token,
         client: str | None,
         chance: Callable[[], float],
         timeout_s: float | None,
@@ -115,16 +117,18 @@ class Connection:
             address = parse_uri(url)
         except WebSocketException as fault:
             raise ValueError(f"expected a URL such as ws://127.0.0.1:8080/v1/ws, got {url[:200]!r}") from fault
+        if token is not None and ticket is not None:
+            raise ValueError("expected either a token or a ticket, got both")
         self._url = url
         self._place = f"{address.host}:{address.port}{address.path}"  # for logs: without a user and a password
         self._owner = owner
-        self._token = token
+        self._given = {"token": token, "ticket": ticket}  # fields of `hello`
         self._client = f"python/{__version__}" if client is None else client
         self._chance = chance
         self._timeout_s = timeout_s
         self._silence_s = silence_s
         self._socket_options = socket_options
-        self._recovery = Recovery(can_refresh=callable(token))
+        self._recovery = Recovery(can_refresh=callable(token) or callable(ticket))
         self._socket: ClientConnection | None = None
         self._due = asyncio.Event()
         self._is_open = self._was_open = False
@@ -178,15 +182,15 @@ class Connection:
     async def _visit(self) -> int:
         """Be connected once, and return the code it ended with."""
         try:
-            token = await self._asked_token()
+            credential = await self._asked_credential()
             async with self._dialled() as socket:
                 self._socket = socket
                 try:
-                    return await self._converse(socket, token)
+                    return await self._converse(socket, credential)
                 except asyncio.CancelledError:
                     await socket.close()  # a farewell, and not the fault that leaving by an exception would be
                     raise
-        except _NoToken as fault:
+        except _NoCredential as fault:
             self._reason = Unauthenticated(str(fault))
             self._reason.__cause__ = fault.__cause__
             return LOST if self._was_open else CloseCode.UNAUTHENTICATED  # a line that was there is not given up
@@ -212,14 +216,10 @@ class Connection:
         }
         return dial(self._url, **(options | self._socket_options))
 
-    async def _asked_token(self) -> str | None:
-        if not callable(self._token):
-            return self._token
-        try:
-            token = self._token()
-            return await token if isawaitable(token) else token
-        except Exception as fault:  # whatever it raises, there is no token now: as bad a line as any
-            raise _NoToken("there was no token to be had") from fault
+    async def _asked_credential(self) -> dict[str, str]:
+        """Return the fields of `hello` that say who we are."""
+        fresh = {name: await _asked(name, given) for name, given in self._given.items()}
+        return {name: text for name, text in fresh.items() if text is not None}
 
     def _refused(self, refusal: InvalidStatus) -> int:
         """Return the code of a refused upgrade."""
@@ -228,10 +228,9 @@ class Connection:
         self._reason = _REFUSALS.get(status, Disconnected)(f"the server answered {status} in place of the upgrade")
         return code_of_status(status)
 
-    async def _converse(self, socket: ClientConnection, token: str | None) -> int:
+    async def _converse(self, socket: ClientConnection, credential: dict[str, str]) -> int:
         self._reason = None
-        hello = {"type": "hello", "client": self._client} | ({} if token is None else {"token": token})
-        await socket.send(_encoded(hello), text=True)
+        await socket.send(_encoded({"type": "hello", "client": self._client, **credential}), text=True)
         # Two tasks: a server that waits for us to read does not read what we would wait to send.
         async with asyncio.TaskGroup() as tasks:
             writer = tasks.create_task(self._write(socket), name="gateway.client writer")
@@ -313,6 +312,16 @@ class Connection:
     def _heed(self, retry_after_ms: object) -> None:
         advice_ms = retry_after_ms if isinstance(retry_after_ms, int) else 0
         self._recovery.heed(min(max(advice_ms, 0), _LARGEST_ADVICE_MS))
+
+
+async def _asked(name: str, given: Token) -> str | None:
+    if not callable(given):
+        return given
+    try:
+        answer = given()
+        return await answer if isawaitable(answer) else answer
+    except Exception as fault:  # whatever it raises, there is none now: as bad a line as any
+        raise _NoCredential(f"there was no {name} to be had") from fault
 
 
 def _code_of(closed: ConnectionClosed) -> int:

@@ -62,6 +62,7 @@ class Session:
     Args:
         url: as for `connect`, and so are the others but one.
         token: the credential.
+        ticket: in its place, a one-time ticket.
         client: free text for the server's log.
         chance: gives 0 to 1.
         timeout_s: for the first connection.
@@ -74,6 +75,7 @@ class Session:
         url: str,
         *,
         token: Token = None,
+        ticket: Token = None,
         client: str | None = None,
         chance: Callable[[], float] = random.random,
         timeout_s: float | None = FIRST_S,
@@ -86,6 +88,7 @@ class Session:
             url,
             self._watches,
             token=token,
+            ticket=ticket,
             client=client,
             chance=chance,
             timeout_s=timeout_s,
@@ -216,6 +219,7 @@ def connect(
     url: str,
     *,
     token: Token = None,
+    ticket: Token = None,
     client: str | None = None,
     chance: Callable[[], float] = random.random,
     timeout_s: float | None = FIRST_S,
@@ -228,6 +232,8 @@ def connect(
     Args:
         url: `ws://…/v1/ws` or `wss://…/v1/ws`.
         token: the credential, or what is asked for one, anew for each connection: a function, also an async one.
+        ticket: in its place, a one-time ticket (PROTOCOL.md §11), or what is asked for one likewise. As text it is good
+            for the first connection only: a session that is to come back after a bad line needs the function.
         client: free text for the server's log.
         chance: gives 0 to 1, for the jitter of waits.
         timeout_s: for the first connection; then everything that waits fails with `disconnected`, which says why there
@@ -235,13 +241,13 @@ def connect(
         socket_options: of `websockets.asyncio.client.connect`, such as `ssl`, `proxy` and `additional_headers`.
 
     Raises:
-        ValueError: that is no such URL.
+        ValueError: that is no such URL, or there are both a token and a ticket.
 
     Example:
         >>> async with connect("ws://127.0.0.1:8080/v1/ws") as session:
         ...     value = await session.extract(extractor="meeting", input=text).result()
     """
-    return Session(url, token=token, client=client, chance=chance, timeout_s=timeout_s, **socket_options)
+    return Session(url, token=token, ticket=ticket, client=client, chance=chance, timeout_s=timeout_s, **socket_options)
 
 
 def _with_key(options: ExtractOptions) -> Message:

@@ -73,6 +73,11 @@ class Watch(Generic[T_co]):
         return self._asking.progress
 
     @property
+    def reasoning(self) -> str:
+        """What the model has thought aloud so far, where it was asked for."""
+        return self._asking.reasoning
+
+    @property
     def terminal(self) -> Mapping[str, Any] | None:
         """The server's last message, with `usage` and `timing` (PROTOCOL.md §4); None until it has come."""
         return self._asking.terminal

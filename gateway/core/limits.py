@@ -32,6 +32,9 @@ class Limits:
     max_connections_per_principal: int = 20
     handshakes_per_address_per_s: float = 10
     handshakes_burst: int = 20
+    ticket_s: float = 30
+    ticket_bytes: int = 1_024
+    max_tickets: int = 10_000
     watches_per_connection: int = 128
     extractions_per_connection: int = 16
     queued_per_connection: int = 64

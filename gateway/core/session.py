@@ -73,9 +73,13 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Judge:
-    """Find out whether a credential may enter; answer with `admit`, or `deny`. None stands for no credential."""
+    """Find out whether a credential may enter; answer with `admit`, or `deny`. None stands for no credential.
+
+    Where there is a ticket, it alone is judged.
+    """
 
     credential: str | None
+    ticket: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +233,12 @@ class Session:
             self._finished.popitem(last=False)
 
     def _greet(self, message: messages.Hello) -> list[Command]:
-        return [Judge(message.token or self._credential)]
+        if message.ticket is None:
+            return [Judge(message.token or self._credential)]
+        if message.token is None:
+            return [Judge(None, message.ticket)]
+        both = BadRequest("ticket: expected either token or ticket, got both", param="ticket")
+        return self._refuse_greeting(Malformed(both))
 
     def _violate(self, message: ClientMessage) -> list[Command]:
         expected = "one hello only" if self.phase is Phase.OPEN else "hello first"

@@ -36,7 +36,7 @@ const SETTLED_MS = 30_000;
  * @property {Credential} [token]
  * @property {Credential} [ticket] goes before the token, where there is one; a text opens one connection
  * @property {string} [client] free text for the server's log
- * @property {typeof globalThis.WebSocket} [WebSocket]
+ * @property {new (url: string, protocols: string[]) => any} [WebSocket] where the platform has none, such as Node 20
  * @property {Timers} [timers]
  * @property {() => number} [random]
  *
@@ -147,6 +147,7 @@ export class Connection {
   #dial(ticket, token) {
     if (this.#socket || this.state.status !== "connecting") return;
     const { WebSocket, client } = this.#options;
+    /** @type {WebSocket} */
     const socket = new WebSocket(this.#url, [SUBPROTOCOL]);
     this.#socket = socket;
     socket.onopen = () => {

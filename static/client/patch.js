@@ -46,7 +46,7 @@ export function apply(value, operations) {
   /** Containers that are our own to change. @type {Set<Json>} */
   const copies = new Set([holder]);
   for (const operation of operations) {
-    const tokens = parsePointer(operation.path);
+    const tokens = parsePointer(operation?.path);
     /** @type {Container} */
     let node = holder;
     let key = "";
@@ -85,6 +85,7 @@ function inside(node, key, path, copies) {
  */
 function change(node, key, operation) {
   const { op, path } = operation;
+  if (op !== "remove" && operation.value === undefined) throw new PatchError(`no value: ${path}`);
   const list = Array.isArray(node) ? node : null;
   const isNew = op === "add" && (!list || key === "-" || key === String(list.length));
   const before = isNew ? null : member(node, key, path);

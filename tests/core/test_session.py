@@ -213,6 +213,25 @@ def test_which_credential_counts(credential: str | None, token: str | None, aske
     assert session.phase is Phase.JUDGING
 
 
+@pytest.mark.parametrize("credential", [None, "c"])
+def test_a_ticket_alone_is_judged(credential: str | None) -> None:
+    """Whatever came with the handshake; also an empty one, which is one that does not hold."""
+    for ticket in ("t", ""):
+        session = new_session(credential)
+        assert session.receive(messages.Hello(ticket=ticket)) == [Judge(None, ticket)]
+        assert session.phase is Phase.JUDGING
+
+
+def test_a_token_beside_a_ticket_is_a_violation() -> None:
+    """Nobody can say which of the two is meant; nothing is judged."""
+    session = new_session()
+    said, closed = session.receive(messages.Hello(token="t", ticket="i"))
+    assert (error([said]), closed) == (("bad_request", UNSET), Close(CloseCode.PROTOCOL_VIOLATION, "expected hello"))
+    assert isinstance(said, Send)
+    assert isinstance(said.message, messages.Error)
+    assert (said.message.param, session.phase) == ("ticket", Phase.CLOSED)
+
+
 @pytest.mark.parametrize(
     ("failure", "code"),
     [

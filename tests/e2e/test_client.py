@@ -9,6 +9,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, assert_type
 
+import httpx2
 import pytest
 from pydantic import BaseModel, TypeAdapter, field_validator
 
@@ -92,6 +93,14 @@ async def test_values_grow_and_the_result_is_the_validated_one(gateway: Served, 
     assert [value for value, _ in seen] == [*SEEN, FINAL]
     assert [json.dumps(value) for value, _ in seen] == [text for _, text in seen]
     assert (result, watch.value, watch.terminal["attempts"]) == (FINAL, FINAL, 1)
+
+
+async def test_what_a_model_thinks_aloud_is_not_part_of_the_value(gateway: Served, fake: FakeOpenAI) -> None:
+    """It is kept beside it, where it was asked for."""
+    fake.reply(Reply(PIECES, reasoning=("Ann, then ", "Bo.")))
+    async with session_with(gateway) as session:
+        watch = session.extract(**asked(encoding="append", reasoning=True))
+        assert (await watch.result(), watch.reasoning) == (FINAL, "Ann, then Bo.")
 
 
 async def test_a_slow_loop_sees_fewer(gateway: Served, fake: FakeOpenAI) -> None:
@@ -532,13 +541,14 @@ async def test_a_token_lets_in(serve: Serve, fake: FakeOpenAI) -> None:
 
 
 async def test_a_token_reaches_no_log(serve: Serve, caplog: pytest.LogCaptureFixture) -> None:
-    """Also where everything is logged."""
+    """Also where everything is logged; a ticket neither."""
     caplog.set_level(logging.DEBUG)
     async with serve(settings={"tokens": ["sesame"]}) as gateway:
         for token in ("sesame", "sesame street"):
-            async with session_with(gateway, token=token) as session:
-                with suppress(Unauthenticated):
-                    await session.connected()
+            for name in ("token", "ticket"):
+                async with session_with(gateway, **{name: token}) as session:
+                    with suppress(Unauthenticated):
+                        await session.connected()
     assert [record for record in caplog.records if record.name.startswith("gateway.client")]
     assert "sesame" not in caplog.text
 
@@ -596,6 +606,55 @@ async def test_a_token_that_cannot_be_had_for_a_while(gateway: Served, fake: Fak
         await relay.cut()
         gates.open_all()
         assert await watch.result() == FINAL
+
+
+async def new_ticket(gateway: Served) -> str:
+    """Ask for a ticket."""
+    async with httpx2.AsyncClient() as http:
+        answer = await http.post(f"{gateway.url}/v1/tickets", json={}, headers={"Authorization": "Bearer right"})
+    return str(answer.json()["ticket"])
+
+
+async def test_a_ticket_lets_in(serve: Serve, fake: FakeOpenAI) -> None:
+    """From a function, which is asked anew for each connection, a session comes back and goes on."""
+    fake.reply((gates := Gates()).reply())
+    async with (
+        serve(settings={"tokens": ["right"]}) as gateway,
+        session_with(gateway, ticket=lambda: new_ticket(gateway)) as session,
+    ):
+        watch = session.extract(**asked())
+        await reach(watch, SEEN[0])
+        session.interrupt()
+        gates.open_all()
+        assert await watch.result() == FINAL
+        assert gateway.gateway.figures.tickets_spent == 2
+
+
+async def test_a_ticket_as_text_is_good_for_one_connection(serve: Serve, fake: FakeOpenAI) -> None:
+    """When the line is lost the session ends, and says why."""
+    fake.reply((gates := Gates()).reply())
+    async with serve(settings={"tokens": ["right"]}) as gateway:
+        ticket = await new_ticket(gateway)
+        async with session_with(gateway, ticket=ticket) as session:
+            watch = session.extract(**asked())
+            await reach(watch, SEEN[0])
+            session.interrupt()
+            with pytest.raises(Unauthenticated, match="expected a ticket that is open") as raised:
+                await watch.result()
+        gates.open_all()
+    assert (raised.value.param, raised.value.value) == ("ticket", SEEN[0])
+
+
+async def test_a_ticket_that_cannot_be_had(gateway: Served) -> None:
+    """The function's own error is the cause."""
+
+    def ticket() -> str:
+        raise OSError("no net")
+
+    async with session_with(gateway, ticket=ticket) as session:
+        with pytest.raises(Unauthenticated, match="no ticket to be had") as raised:
+            await session.connected()
+    assert isinstance(raised.value.__cause__, OSError)
 
 
 @pytest.mark.parametrize("code", [1002, 1003, 1007, 1009, 4400, 4403, 4406])
@@ -816,6 +875,12 @@ async def test_what_is_no_address_is_said_at_once() -> None:
     """Before anything is tried."""
     with pytest.raises(ValueError, match="ws://"):
         connect("http://127.0.0.1:8080/v1/ws")
+
+
+async def test_a_token_beside_a_ticket_is_said_at_once() -> None:
+    """The server would refuse them."""
+    with pytest.raises(ValueError, match="either a token or a ticket"):
+        connect("ws://127.0.0.1:8080/v1/ws", token="a", ticket="b")
 
 
 async def test_a_fault_of_the_client_leaves_nobody_waiting(gateway: Served, caplog: pytest.LogCaptureFixture) -> None:

@@ -100,3 +100,20 @@ async def test_in_starlette(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
                 assert await session.extract(extractor="note", input=MAIL).result() == NOTE
         assert (await client.get("/")).text == "the application's own page"
         assert (await client.get("/extraction/")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("name", "answer", "extractor"), [("in_fastapi", TICKET, "ticket"), ("in_starlette", NOTE, "note")]
+)
+async def test_a_one_time_ticket_of_an_application(
+    name: str, answer: Any, extractor: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever the application knows, by cookie or by its middleware, gets one; it opens the mounted socket once."""
+    async with served(name, answer, tmp_path, monkeypatch) as url, httpx2.AsyncClient(base_url=url) as client:
+        assert (await client.post("/extraction/v1/tickets", json={})).status_code == 401
+        if name == "in_fastapi":
+            await client.post("/logins", params={"user": "ann"})
+        known = await client.post("/extraction/v1/tickets", json={}, headers={"X-Api-Key": "key-of-ann"})
+        ticket = known.json()["ticket"]
+        assert await extracted(url, extractor, {}, ticket=ticket) == answer
+        assert await refusal(url, ticket=ticket) == 4401

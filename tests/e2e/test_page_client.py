@@ -71,3 +71,68 @@ async def test_who_has_much_to_say_is_never_refused(browser: Browser, gateway_ur
     page = await browser.new_page()
     await page.goto(gateway_url)
     assert await page.evaluate(_HURRIED) == {"channel": "hall", "error": None}
+
+
+_HIDDEN = (
+    "async () => {"
+    + _CONNECTED
+    + """
+  const [{ name, example }] = welcome.extractors;
+  const framesOf = async (hidden) => {
+    Object.defineProperty(document, "hidden", { configurable: true, value: hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+    const watch = session.extract({ extractor: name, input: example.input, interval_ms: 0 });
+    let frames = 0;
+    watch.observe(() => (frames += 1));
+    await watch.result;
+    return frames;
+  };
+  const counts = [await framesOf(true), await framesOf(false)];
+  const { status } = session.getSnapshot();
+  session.close();
+  return { counts, status };
+}"""
+)
+
+
+async def test_a_hidden_page_is_sent_a_tenth(browser: Browser, gateway_url: str) -> None:
+    """Of a run of four seconds it has some five updates, and all eighty once it is seen; the session stays."""
+    page = await browser.new_page()
+    await page.goto(gateway_url)
+    seen = await page.evaluate(_HIDDEN)
+    hidden, visible = seen["counts"]
+    assert seen["status"] == "open"
+    assert hidden * 5 < visible
+
+
+_OFFLINE = (
+    "async () => {"
+    + _CONNECTED
+    + """
+  const statuses = [];
+  session.subscribe(({ status }) => statuses.push(status));
+  dispatchEvent(new Event("offline"));
+  dispatchEvent(new Event("online"));
+  const [{ name, example }] = welcome.extractors;
+  const { users } = await session.extract({ extractor: name, input: example.input }).result;
+  session.interrupt();
+  dispatchEvent(new Event("online"));
+  const { session: again } = await session.connected();
+  session.close();
+  return { users: users.length, statuses, isAnother: again !== welcome.session };
+}"""
+)
+
+
+async def test_a_line_that_holds_is_kept_and_a_lost_one_comes_back_with_the_network(
+    browser: Browser, gateway_url: str
+) -> None:
+    """On this machine nothing is lost when the browser is offline; with the network nobody waits for the next try."""
+    page = await browser.new_page()
+    await page.goto(gateway_url)
+    await page.evaluate("Math.random = () => 100")  # so the wait is long
+    assert await page.evaluate(_OFFLINE) == {
+        "users": 4,
+        "statuses": ["waiting", "connecting", "open", "closed"],
+        "isAnother": True,
+    }

@@ -1,9 +1,6 @@
 """Streams as servers really sent them, through a whole run: each comes to the ending that its manifest states."""
 
-import json
-import os
 from collections.abc import AsyncGenerator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,14 +14,9 @@ from gateway.providers.answer import AnswerReader
 from gateway.runner import Run
 from gateway.slots import Place, Slots
 from tests.fakes.audience import Nobody
+from tests.fakes.recorded_streams import CASES, needs_streams, recorded_body
 
 pytestmark = pytest.mark.anyio
-
-_STREAMS = Path(os.environ.get("GATEWAY_STREAMS") or Path(__file__).parents[3] / "shared" / "streams")
-_MANIFEST = _STREAMS / "manifest.json"
-_CASES: list[dict[str, Any]] = json.loads(_MANIFEST.read_text()) if _MANIFEST.exists() else []
-_NEEDS_STREAMS = f"no recorded streams at {_STREAMS}: set GATEWAY_STREAMS"
-needs_streams = pytest.mark.skipif(not _CASES, reason=_NEEDS_STREAMS)
 
 # Where the manifest leaves it to the reader: what the text says, by hand.
 _LEFT_OPEN: dict[str, dict[str, Any]] = {
@@ -59,7 +51,7 @@ class _Replay:
     name = "replay"
 
     def __init__(self, stream: str, piece_bytes: int) -> None:
-        self._body = (_STREAMS / f"{stream}.sse").read_bytes()
+        self._body = recorded_body(stream)
         self._piece_bytes = piece_bytes or len(self._body)
         self.refusal = ""
 
@@ -94,7 +86,7 @@ def _outcome(extraction: Extraction) -> str:
 
 
 def _cases(having: str) -> list[Any]:
-    cases = [case for case in _CASES if having in case and case["outcome"] != "lenient"]
+    cases = [case for case in CASES if having in case and case["outcome"] != "lenient"]
     return [pytest.param(case, id=case["name"]) for case in cases]
 
 
@@ -126,7 +118,7 @@ async def test_the_calls_of_a_recorded_stream_are_a_list(case: dict[str, Any], p
 @pytest.mark.parametrize("name", list(_LEFT_OPEN))
 async def test_a_recorded_stream_that_is_read_to_its_sense(name: str, piece_bytes: int) -> None:
     """A call as text, interleaved choices, and arguments that were cut though the server says it made a call."""
-    mode = next(Mode(case["mode"]) for case in _CASES if case["name"] == name)
+    mode = next(Mode(case["mode"]) for case in CASES if case["name"] == name)
     extraction = await _ended(_Replay(name, piece_bytes), mode)
     assert (_outcome(extraction), extraction.document.value) == ("completed", _LEFT_OPEN[name])
 

@@ -106,6 +106,8 @@ const REFUSED = [
   ["an inherited member", {}, [{ op: "replace", path: "/constructor", value: 1 }]],
   ["the inside of an inherited member", {}, [{ op: "add", path: "/__proto__/polluted", value: 1 }]],
   ["an unknown operation", {}, [{ op: "move", from: "/a", path: "/b" }]],
+  ["an operation without a value", {}, [/** @type {any} */ ({ op: "add", path: "/a" })]],
+  ["what is no operation", {}, [/** @type {any} */ (null)]],
   ["a pointer without its slash", {}, [{ op: "add", path: "a", value: 1 }]],
   ["a bad escape", {}, [{ op: "add", path: "/~2", value: 1 }]],
 ];
