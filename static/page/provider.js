@@ -77,7 +77,8 @@ export function excessOf({ chars, bytes }, welcome) {
 }
 
 /** Whether a run costs nobody anything, so that an example may play by itself. @param {Provider | undefined} provider */
-export function isFree({ name = "", state = "ready" } = { name: "" }) {
+export function isFree(provider) {
+  const { name = "", state = "ready" } = provider ?? {};
   return ["recorded", "local"].includes(name) && !["installing", "failed"].includes(state);
 }
 

@@ -7,7 +7,8 @@ import { byId, setText, showOnly } from "./dom.js";
  * @typedef {"making" | "copied" | "copy it"} Said
  */
 
-const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/;
+/** Hosts that only this machine reaches. */
+export const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/;
 
 /**
  * @param {() => string | null | undefined} selected the extraction that is looked at
