@@ -147,5 +147,5 @@ function sentence({ status, code }, { wasOpen, isCut, isGoing, left_ms }) {
 
 /** @param {number} ms */
 function inSeconds(ms) {
-  return `${Math.max(1, Math.ceil(ms / 1000))} s`;
+  return `${Math.max(1, Math.ceil(ms / 1000))}\u00a0s`;
 }
