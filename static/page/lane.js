@@ -3,15 +3,19 @@
  * only count what the same run costs in each encoding.
  */
 
-import { Frames } from "./frames.js";
 import { isWritten } from "./ghosts.js";
 import { Progress } from "./progress.js";
 import { wordFor } from "./words.js";
 
-/** What this page's extractions are labelled with, so that a dashboard hears of them. */
-export const CHANNEL = "demo";
+/** So many frames are kept to look at. */
+const KEPT_FRAMES = 200;
+/** Longer frames are described rather than kept. */
+const LONG_FRAME_BYTES = 8_000;
+const SHOWN_CHARS = 400;
 /** What is compared: the encodings that carry state. @type {readonly Encoding[]} */
 export const ENCODINGS = ["snapshot", "patch", "append"];
+/** What this page's extractions are labelled with, so that a dashboard hears of them. */
+export const CHANNEL = "demo";
 
 /**
  * @typedef {import("../client/index.js").Session} Session
@@ -19,12 +23,20 @@ export const ENCODINGS = ["snapshot", "patch", "append"];
  * @typedef {import("../client/protocol.js").Json} Json
  * @typedef {import("../client/protocol.js").Encoding} Encoding
  * @typedef {import("../client/protocol.js").WatchFrame} WatchFrame
- * @typedef {import("./frames.js").ShownFrame} ShownFrame
+ * @typedef {{count: number, type: string, rev: number | null, bytes: number, text: string}} ShownFrame
  * @typedef {import("./memory.js").Start} Start
  * @typedef {import("./memory.js").LaneRecord} LaneRecord
  */
 
+/** Whether the run has left the queue: until then the other watches would only take places. @param {WatchFrame} frame */
+function hasBegun(frame) {
+  return "state" in frame ? frame.state !== "queued" : "rev" in frame && frame.rev > 0;
+}
+
 export class Lane {
+  /** The newest last. @type {ShownFrame[]} */
+  frames = [];
+  frameCount = 0;
   /** How many runs of this page go before it, while it is queued. */
   ahead = 0;
   /** Somebody else started it, so what it was asked for is not known. */
@@ -42,7 +54,6 @@ export class Lane {
   hasBegun = false;
   /** Of this attempt. */
   progress = new Progress("");
-  #frames = new Frames();
   #session;
   #interval_ms;
   #started_at = Date.now();
@@ -113,15 +124,6 @@ export class Lane {
   /** Its name at the gateway, once there is one. */
   get extraction() {
     return this.#watch.extraction;
-  }
-
-  /** The newest last. */
-  get frames() {
-    return this.#frames.kept;
-  }
-
-  get frameCount() {
-    return this.#frames.count;
   }
 
   /** A new attempt has nothing to show yet: the value is that of the one before. */
@@ -197,7 +199,7 @@ export class Lane {
   #follow(watch) {
     const asked = this.encoding;
     watch.observe((frame, bytes) => {
-      this.#frames.keep(frame, bytes);
+      this.#keep(frame, bytes);
       if (watch === this.#watch) this.#hear(frame);
       if (watch.extraction && hasBegun(frame)) this.#begin(watch.extraction, asked);
     });
@@ -255,9 +257,30 @@ export class Lane {
       queueMicrotask(() => this.switchTo(wanted));
     }
   }
+
+  /**
+   * @param {WatchFrame} frame
+   * @param {number} bytes
+   */
+  #keep(frame, bytes) {
+    this.frames.push({
+      count: ++this.frameCount,
+      type: frame.type,
+      rev: "rev" in frame ? frame.rev : null,
+      bytes,
+      text: textOf(frame, bytes),
+    });
+    if (this.frames.length > KEPT_FRAMES) this.frames.shift();
+  }
 }
 
-/** Whether the run has left the queue: until then the other watches would only take places. @param {WatchFrame} frame */
-function hasBegun(frame) {
-  return "state" in frame ? frame.state !== "queued" : "rev" in frame && frame.rev > 0;
+/**
+ * @param {WatchFrame} frame
+ * @param {number} bytes
+ */
+function textOf(frame, bytes) {
+  const { type: _, id: __, ...rest } = frame;
+  if (bytes > LONG_FRAME_BYTES) return `${Object.keys(rest).join(", ")} …`;
+  const text = JSON.stringify(rest);
+  return text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)} …` : text;
 }
