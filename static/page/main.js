@@ -36,7 +36,10 @@ const session = connect(socketUrl(), {
   WebSocket: telling(() => heedGoing()),
 });
 const form = new Form(schedule);
-const lanes = new Lanes(byId("lanes"), schedule);
+const lanes = new Lanes(byId("lanes"), () => {
+  forgetOthers();
+  schedule();
+});
 const showValue = valuePanel(schedule);
 const showWire = wire();
 const isNarrow = matchMedia("(max-width: 960px)");
@@ -59,7 +62,6 @@ function schedule() {
 
 function render() {
   lanes.render();
-  if (welcomed) forgetOthers();
   const { status, welcome } = session.getSnapshot();
   const lane = lanes.selected;
   byId("start", HTMLButtonElement).disabled = status !== "open";
