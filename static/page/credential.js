@@ -7,6 +7,8 @@ import { connect } from "../client/index.js";
 import { kept } from "./kept.js";
 
 const KEY = "gateway.token";
+/** Under which a tab knows that a ticket opened it, which opens nothing twice. */
+const TICKET_KEY = "gateway.ticket";
 /** The close code of a credential that does not hold. */
 export const REFUSED = 4401;
 
@@ -18,8 +20,8 @@ export const REFUSED = 4401;
  */
 
 export class Credential {
-  /** Whether the newest refusal was of a credential, rather than of none. */
-  isWrong = false;
+  /** What the newest refusal was of: a token, a ticket that was used or is too old, or nothing at all. */
+  wrong = /** @type {"refused" | "used" | ""} */ ("");
   /** @type {string | undefined} */
   #held;
   /** @type {Question | null} */
@@ -47,14 +49,25 @@ export class Credential {
     this.#question = null;
   }
 
+  /** A ticket opens this tab, once. */
+  useTicket() {
+    kept(this.#store, (store) => store.setItem(TICKET_KEY, "used"));
+  }
+
   /** It does not hold: forget it, and let the next connection wait for another one. */
   refuse() {
-    this.isWrong = this.isHeld;
-    this.forget();
+    const isByTicket = kept(this.#store, (store) => store.getItem(TICKET_KEY)) !== null;
+    this.wrong = this.isHeld ? "refused" : isByTicket ? "used" : "";
+    this.#forgetToken();
     this.#question ??= question();
   }
 
   forget() {
+    this.#forgetToken();
+    kept(this.#store, (store) => store.removeItem(TICKET_KEY));
+  }
+
+  #forgetToken() {
     this.#held = undefined;
     kept(this.#store, (store) => store.removeItem(KEY));
   }

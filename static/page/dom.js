@@ -40,6 +40,25 @@ export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
+/**
+ * Put a text in the place of another one as if it were typed, so that the browser's own undo takes it back. Nothing is
+ * to be taken back of a field that was empty, and under fingers a focus would open the keyboard.
+ *
+ * @param {HTMLTextAreaElement} field
+ * @param {string} text
+ */
+export function write(field, text) {
+  if (text && field.value && !matchMedia("(pointer: coarse)").matches) {
+    const before = /** @type {HTMLElement | null} */ (document.activeElement);
+    field.focus({ preventScroll: true });
+    field.select();
+    if (document.activeElement === field) document.execCommand("insertText", false, text);
+    if (before === document.body) field.blur();
+    else before?.focus({ preventScroll: true });
+  }
+  if (field.value !== text) field.value = text;
+}
+
 /** Show the one child that is for `now`; whether there is one. @param {string} id @param {string} now */
 export function showOnly(id, now) {
   const children = /** @type {HTMLElement[]} */ ([...byId(id).children]);

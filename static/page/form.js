@@ -1,20 +1,21 @@
 /** What is asked for: the extractor or a schema of one's own, the text, the model, the encoding, the interval. */
 
 import { utf8 } from "../client/bytes.js";
-import { byId, el, setText, showOnly } from "./dom.js";
-import { EXAMPLES, FIRST } from "./examples.js";
+import { byId, el, setText, showOnly, write } from "./dom.js";
+import { FIRST } from "./examples.js";
 import { hasNoFields } from "./lint.js";
 import { outline } from "./outline.js";
 import { OwnSchema } from "./ownschema.js";
 import { excessOf, hintOn } from "./provider.js";
+import { capital, samplesOf, textOf, titleOf } from "./samples.js";
 
 /**
  * @typedef {import("../client/protocol.js").Json} Json
  * @typedef {import("../client/protocol.js").Welcome} Welcome
  * @typedef {import("../client/protocol.js").Encoding} Encoding
  * @typedef {import("../client/protocol.js").Extractor} Extractor
- * @typedef {{title: string, input: string, extractor?: string, schema?: Json, needs_larger_model?: boolean}} Sample
- * @typedef {{title: string, request: import("../client/watch.js").ExtractOptions, shape: Json}} Order
+ * @typedef {import("./samples.js").Sample} Sample
+ * @typedef {{title: string, request: import("../client/watch.js").ExtractOptions | null, shape: Json}} Order
  *
  * @typedef {object} Written what an example replaces, which is therefore kept for a way back
  * @property {string} input
@@ -39,6 +40,8 @@ export class Form {
   #extractors = [];
   /** @type {Sample[]} */
   #samples = [];
+  /** @type {Map<Sample, HTMLElement>} */
+  #chips = new Map();
   /** @type {import("../client/protocol.js").Provider | undefined} */
   #provider;
   /** @type {Welcome | null} */
@@ -51,7 +54,7 @@ export class Form {
   constructor(onChange) {
     this.#onChange = onChange;
     this.#own.text = textOf(FIRST.schema);
-    this.#source.addEventListener("input", () => this.#showSource());
+    this.#source.addEventListener("input", (event) => this.#onInput(/** @type {InputEvent} */ (event)));
     this.#extractor.addEventListener("change", () => this.#choose());
     for (const id of ["restore", "example"])
       byId(id).addEventListener("click", () => this.#use(this.#matching));
@@ -129,7 +132,8 @@ export class Form {
     const { value } = this.#extractor;
     this.#extractor.replaceChildren(...options);
     if (value && !isFirst) this.#extractor.value = value;
-    byId("examples").replaceChildren(...this.#samples.map((sample) => this.#chip(sample)));
+    this.#chips = new Map(this.#samples.map((sample) => [sample, this.#chip(sample)]));
+    byId("examples").replaceChildren(...this.#chips.values());
     this.heed(welcome.provider);
     if (draft) this.#take(draft);
     else if (isFirst && this.#source.value === "") this.#use(this.#samples[0]);
@@ -150,6 +154,7 @@ export class Form {
     const extractor = this.#extractor.value;
     const schema = extractor === OWN ? this.#own.check() : null;
     const { shape } = this;
+    if (schema === undefined) showOnly("refusal", "bad schema");
     if (schema === undefined) return null;
     if (hasNoFields(schema)) return this.#refuse("no fields", this.#own);
     if (input.trim() === "") return this.#refuse("no text", this.#source);
@@ -177,6 +182,10 @@ export class Form {
     const chip = el("button", "chip", sample.title);
     chip.type = "button";
     if (this.#isBeyond(sample)) chip.append(el("span", "faint", " · larger model"));
+    if (this.#isUnrecorded(sample)) {
+      chip.classList.add("is-beyond");
+      chip.title = "Needs a model; here a recording plays";
+    }
     chip.addEventListener("click", () => this.#use(sample));
     return chip;
   }
@@ -184,6 +193,11 @@ export class Form {
   /** Whether the model that runs is too small for it. @param {Sample} sample */
   #isBeyond({ needs_larger_model }) {
     return needs_larger_model === true && this.#welcome?.provider?.small === true;
+  }
+
+  /** Whether it needs a model, and a recording plays. @param {Sample} sample */
+  #isUnrecorded({ schema }) {
+    return schema !== undefined && this.#welcome?.provider?.name === "recorded";
   }
 
   /** @param {Sample | undefined} sample */
@@ -223,9 +237,17 @@ export class Form {
     if (radio instanceof HTMLInputElement) radio.checked = true;
   }
 
+  /** The browser's own undo brings back the text: what went with it follows. @param {InputEvent} event */
+  #onInput({ inputType }) {
+    const replaced = this.#replaced;
+    if (inputType !== "historyUndo" || replaced?.input !== this.#source.value) return this.#showSource();
+    this.#replaced = null;
+    this.#write(replaced);
+  }
+
   /** @param {Written} written */
   #write({ input, extractor, schema }) {
-    if (input !== this.#source.value) this.#source.value = input;
+    if (input !== this.#source.value) write(this.#source, input);
     this.#source.scrollTop = 0;
     if ([...this.#extractor.options].some(({ value }) => value === extractor)) this.#extractor.value = extractor;
     if (schema !== this.#own.text) this.#own.text = schema;
@@ -260,9 +282,7 @@ export class Form {
     byId("undo").hidden = this.#replaced === null;
     this.#showHint();
     this.#onChange();
-    for (const [at, chip] of [...byId("examples").children].entries()) {
-      chip.setAttribute("aria-pressed", String(this.#samples[at]?.input === value));
-    }
+    for (const [{ input }, chip] of this.#chips) chip.setAttribute("aria-pressed", String(input === value));
   }
 
   #showHint() {
@@ -290,32 +310,4 @@ export class Form {
     showOnly("refusal", "");
     this.#onChange();
   }
-}
-
-/** @param {Json} schema */
-function textOf(schema) {
-  return JSON.stringify(schema, null, 2);
-}
-
-/** @param {string} name */
-function capital(name) {
-  const words = name.replaceAll("_", " ");
-  return words.charAt(0).toUpperCase() + words.slice(1);
-}
-
-/** @param {Json} schema */
-function titleOf(schema) {
-  const title = typeof schema === "object" && schema !== null && !Array.isArray(schema) ? schema.title : "";
-  return typeof title === "string" && title ? title : "own schema";
-}
-
-/**
- * @param {Welcome} welcome
- * @returns {Sample[]}
- */
-function samplesOf({ extractors, provider, inline_schemas }) {
-  const registered = extractors.flatMap(({ name, example }) =>
-    example ? [{ title: capital(name), input: example.input, extractor: name }] : [],
-  );
-  return provider?.name === "recorded" || !inline_schemas ? registered : [...registered, ...EXAMPLES];
 }

@@ -34,7 +34,7 @@ export function gate(session, credential, tryToken) {
     const state = session.getSnapshot();
     if (state.code === REFUSED && state.status !== "connecting") {
       credential.refuse();
-      showOnly("gate-problem", credential.isWrong ? "refused" : "");
+      showOnly("gate-problem", credential.wrong);
     }
     show();
   };
@@ -69,6 +69,7 @@ export function gate(session, credential, tryToken) {
     location.reload();
   });
   globalThis.addEventListener("hashchange", () => {
+    if (location.hash.includes("ticket=") && !byId("gate").hidden) return location.reload();
     const token = tokenFromAddress(location, history);
     if (token && !byId("gate").hidden) void enter(token);
   });

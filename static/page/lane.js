@@ -5,6 +5,7 @@
 
 import { isWritten } from "./ghosts.js";
 import { Progress } from "./progress.js";
+import { wordFor } from "./words.js";
 
 /** So many frames are kept to look at. */
 const KEPT_FRAMES = 200;
@@ -13,6 +14,8 @@ const LONG_FRAME_BYTES = 8_000;
 const SHOWN_CHARS = 400;
 /** What is compared: the encodings that carry state. @type {readonly Encoding[]} */
 export const ENCODINGS = ["snapshot", "patch", "append"];
+/** What this page's extractions are labelled with, so that a dashboard hears of them. */
+export const CHANNEL = "demo";
 
 /**
  * @typedef {import("../client/index.js").Session} Session
@@ -20,30 +23,24 @@ export const ENCODINGS = ["snapshot", "patch", "append"];
  * @typedef {import("../client/protocol.js").Json} Json
  * @typedef {import("../client/protocol.js").Encoding} Encoding
  * @typedef {import("../client/protocol.js").WatchFrame} WatchFrame
- * @typedef {import("../client/watch.js").ExtractOptions} ExtractOptions
  * @typedef {{count: number, type: string, rev: number | null, bytes: number, text: string}} ShownFrame
- *
- * @typedef {object} Start what a lane begins with
- * @property {number} number
- * @property {import("./form.js").Order} order what is asked for
- * @property {Encoding} encoding
- * @property {number} interval_ms
- *
- * @typedef {object} Past what else it goes on with after the page was loaded anew
- * @property {string} extraction
- * @property {number} started_at
- * @property {number | null} first_value_ms
- * @property {number | null} total_ms
- * @property {boolean} isProven
- * @property {{[encoding in Encoding]?: number}} bytes
- *
- * @typedef {Start & Past} LaneRecord
+ * @typedef {import("./memory.js").Start} Start
+ * @typedef {import("./memory.js").LaneRecord} LaneRecord
  */
+
+/** Whether the run has left the queue: until then the other watches would only take places. @param {WatchFrame} frame */
+function hasBegun(frame) {
+  return "state" in frame ? frame.state !== "queued" : "rev" in frame && frame.rev > 0;
+}
 
 export class Lane {
   /** The newest last. @type {ShownFrame[]} */
   frames = [];
   frameCount = 0;
+  /** How many runs of this page go before it, while it is queued. */
+  ahead = 0;
+  /** Somebody else started it, so what it was asked for is not known. */
+  isShared;
   /** @type {number | null} */
   first_value_ms = null;
   /** @type {number | null} */
@@ -88,6 +85,7 @@ export class Lane {
     this.#onChange = onChange;
     this.number = number;
     this.order = order;
+    this.isShared = order.request === null;
     this.encoding = encoding;
     this.isRecorded = session.getSnapshot().welcome?.provider?.name === "recorded";
     if ("extraction" in start) {
@@ -96,7 +94,10 @@ export class Lane {
       this.#bytes = { ...start.bytes };
       this.#started_at = started_at;
       this.#watch = this.#watchAgain(start.extraction);
-    } else this.#watch = session.extract({ ...order.request, encoding, interval_ms, progress: true });
+    } else {
+      const options = { channel: CHANNEL, encoding, interval_ms, progress: true };
+      this.#watch = session.extract({ ...order.request, ...options });
+    }
     this.#state = this.#watch.getSnapshot();
     this.#follow(this.#watch);
   }
@@ -109,9 +110,20 @@ export class Lane {
     return this.#state.ending !== null || this.#state.error !== null;
   }
 
-  /** Whether the gateway does not keep what is remembered here. */
+  /** Whether the gateway does not keep what is remembered here; of what was shared that is said, so it stays. */
   get isGone() {
-    return this.#past !== null && this.#state.error?.code === "not_found";
+    return this.#past !== null && !this.isShared && this.#state.error?.code === "not_found";
+  }
+
+  /** In a word. */
+  get word() {
+    if (this.isShared && this.#state.error?.code === "not_found") return "gone";
+    return this.isStopping && !this.isOver ? "stopping" : wordFor(this.#state.status);
+  }
+
+  /** Its name at the gateway, once there is one. */
+  get extraction() {
+    return this.#watch.extraction;
   }
 
   /** A new attempt has nothing to show yet: the value is that of the one before. */
@@ -135,11 +147,17 @@ export class Lane {
 
   /** What to go on with after the page is loaded anew; null: nothing. @returns {LaneRecord | null} */
   get record() {
-    const { number, order, encoding, first_value_ms, total_ms, isProven } = this;
-    const { extraction } = this.#watch;
+    const { number, order, encoding, first_value_ms, total_ms, isProven, extraction } = this;
     const times = { started_at: this.#started_at, first_value_ms, total_ms };
     const start = { number, order, encoding, interval_ms: this.#interval_ms };
     return extraction === null ? null : { ...start, ...times, extraction, isProven, bytes: this.#bytes };
+  }
+
+  /** What somebody else's run turned out to be. @param {Pick<import("./form.js").Order, "title" | "shape">} told */
+  learn({ title, shape }, started_at = this.#started_at) {
+    this.order = { ...this.order, title, shape };
+    this.#started_at = Math.min(started_at, this.#started_at);
+    this.#onChange();
   }
 
   /** What the run has cost in an encoding. @param {Encoding} encoding */
@@ -183,7 +201,7 @@ export class Lane {
     watch.observe((frame, bytes) => {
       this.#keep(frame, bytes);
       if (watch === this.#watch) this.#hear(frame);
-      if (frame.type === "started" || frame.type === "watching") this.#begin(frame.extraction, asked);
+      if (watch.extraction && hasBegun(frame)) this.#begin(watch.extraction, asked);
     });
     watch.subscribe((state) => {
       if (watch !== this.#watch) return;
@@ -210,8 +228,10 @@ export class Lane {
       this.#stale = value;
     }
     if (rev !== null) this.hasBegun ||= isWritten(value, this.#skeleton);
-    if (this.hasBegun) this.first_value_ms ??= this.elapsed_ms;
-    if (this.isOver) this.total_ms ??= (this.#past && ending?.timing?.total_ms) ?? this.elapsed_ms;
+    if (this.hasBegun && !this.isShared) this.first_value_ms ??= this.elapsed_ms;
+    if (!this.isOver) return;
+    if (this.isShared) this.first_value_ms ??= ending?.timing?.first_delta_ms ?? null;
+    this.total_ms ??= (this.#past && ending?.timing?.total_ms) ?? this.elapsed_ms;
   }
 
   /**

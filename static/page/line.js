@@ -10,12 +10,18 @@ const WORDS = {
   connecting: "Connecting",
   open: "Connected",
   waiting: "Connection lost",
+  offline: "Offline",
+  cut: "Line cut",
   closed: "Disconnected",
   shut: "Locked",
 };
 
 /** So long a line that was cut on purpose stays cut: one has to see what that does. */
 const CUT_MS = 2_000;
+/** So long it is said that it came back. */
+const BACK_MS = 4_000;
+/** The close code of a gateway that is started again. */
+const RESTART = 1012;
 
 /** What keeps a line cut. */
 export class Cut {
@@ -38,14 +44,29 @@ export class Cut {
   }
 }
 
+/** Sockets that also tell when the gateway is about to go; the client asks it only how long to wait. @param {() => void} onGoing */
+export function telling(onGoing) {
+  return class extends WebSocket {
+    /** @param {string | URL} url @param {string | string[]} [protocols] */
+    constructor(url, protocols) {
+      super(url, protocols);
+      this.addEventListener("message", ({ data }) => /^\{\s*"type":\s*"goaway"/.test(data) && onGoing());
+    }
+  };
+}
+
 /**
  * @param {Session} session
  * @param {Cut} cut
+ * @returns {() => void} to be called when the gateway is about to go
  */
 export function line(session, cut) {
   /** When the next try begins. */
   let due_ms = 0;
-  let wasOpen = false;
+  let [wasOpen, isLost] = [false, false];
+  /** Until when it is said that the line is back. */
+  let back_ms = 0;
+  let isGoing = false;
   byId("retry").addEventListener("click", () => {
     if (session.getSnapshot().status === "closed") return location.reload();
     cut.heal();
@@ -55,28 +76,52 @@ export function line(session, cut) {
     cut.begin();
     session.interrupt();
   });
-  globalThis.addEventListener("online", () => session.reconnect());
 
   const count = () => {
     const state = session.getSnapshot();
-    const left_ms = Math.max(due_ms, cut.until_ms) - performance.now();
-    setText(byId("line-text"), sentence(state, wasOpen, left_ms));
-    if (left_ms > 0) setTimeout(count, 250);
+    const now_ms = performance.now();
+    const left_ms = Math.max(due_ms, cut.until_ms) - now_ms;
+    const isBack = back_ms > now_ms;
+    const isWell = state.status === "open" && !isGoing && !isBack;
+    byId("line").hidden = isWell || isRefused(state) || isFirstTry(state);
+    byId("line").dataset.kind = isBack && !isGoing ? "calm" : "";
+    byId("retry").hidden = state.status === "open";
+    setText(byId("retry"), state.status === "closed" ? "Reload" : "Try now");
+    const isCut = cut.until_ms > now_ms;
+    const status = wordOf(state, isCut);
+    byId("connection").dataset.status = status;
+    setText(byId("connection-text"), WORDS[status]);
+    setText(byId("line-text"), sentence(state, { wasOpen, isCut, isGoing, left_ms }));
+    if (left_ms > 0 || isBack) setTimeout(count, 250);
   };
   const show = () => {
     const state = session.getSnapshot();
-    wasOpen ||= state.status === "open";
+    const isOpen = state.status === "open";
+    if (isOpen && isLost && wasOpen) back_ms = performance.now() + BACK_MS;
+    if (!isOpen) isGoing = false;
+    if (!isOpen) back_ms = 0;
+    isLost = !isOpen;
+    wasOpen ||= isOpen;
     due_ms = performance.now() + state.delay_ms;
-    const status = isRefused(state) ? "shut" : state.status;
-    byId("connection").dataset.status = status;
-    setText(byId("connection-text"), WORDS[status]);
-    byId("line").hidden = status === "open" || status === "shut" || isFirstTry(state);
-    showOnly("line-end", status === "closed" ? String(state.code) : "");
-    byId("cut", HTMLButtonElement).disabled = state.status !== "open";
+    showOnly("line-end", state.status === "closed" ? String(state.code) : "");
+    byId("cut", HTMLButtonElement).disabled = !isOpen;
     count();
   };
   session.subscribe(show);
+  for (const name of ["online", "offline"]) addEventListener(name, show);
   show();
+  return () => {
+    isGoing = true;
+    count();
+  };
+}
+
+/** @param {ConnectionState} state @param {boolean} isCut @returns {keyof typeof WORDS} */
+function wordOf(state, isCut) {
+  if (isRefused(state)) return "shut";
+  if (state.status === "open" || state.status === "closed") return state.status;
+  if (isCut) return "cut";
+  return state.status === "waiting" && !navigator.onLine ? "offline" : state.status;
 }
 
 /** @param {ConnectionState} state */
@@ -86,14 +131,21 @@ function isFirstTry({ status, code }) {
 
 /**
  * @param {ConnectionState} state
- * @param {boolean} wasOpen
- * @param {number} left_ms
+ * @param {{wasOpen: boolean, isCut: boolean, isGoing: boolean, left_ms: number}} more
  */
-function sentence({ status }, wasOpen, left_ms) {
+function sentence({ status, code }, { wasOpen, isCut, isGoing, left_ms }) {
   if (status === "closed") return "";
-  const what = wasOpen
-    ? "The connection is lost; what runs goes on at the gateway."
-    : "The gateway does not answer.";
-  if (left_ms <= 0) return `${what} Trying now …`;
-  return `${what} Trying again in ${Math.max(1, Math.ceil(left_ms / 1000))} s.`;
+  if (isGoing) return "The gateway is about to restart: what runs may end first, nothing new begins.";
+  if (status === "open") return "Connected again: what runs goes on where it was.";
+  const goesOn = wasOpen ? "; what runs goes on at the gateway." : ".";
+  if (isCut) return `You cut the line${goesOn} Back in ${inSeconds(left_ms)}.`;
+  if (!navigator.onLine) return `You are offline${goesOn} This page comes back by itself.`;
+  const next = left_ms <= 0 ? "Trying now …" : `Trying again in ${inSeconds(left_ms)}.`;
+  if (code === RESTART) return `The gateway is restarting. ${next}`;
+  return wasOpen ? `The connection is lost${goesOn} ${next}` : `The gateway does not answer. ${next}`;
+}
+
+/** @param {number} ms */
+function inSeconds(ms) {
+  return `${Math.max(1, Math.ceil(ms / 1000))}\u00a0s`;
 }

@@ -5,31 +5,41 @@ import { Credential, isRefused, tokenFromAddress, tryToken } from "./credential.
 import { byId, setText } from "./dom.js";
 import { Form } from "./form.js";
 import { gate } from "./gate.js";
-import { kept } from "./kept.js";
 import { Lane } from "./lane.js";
 import { Lanes } from "./lanes.js";
-import { Cut, line } from "./line.js";
+import { Cut, line, telling } from "./line.js";
+import { forget, recall, recordOf, remember } from "./memory.js";
 import { pill } from "./pill.js";
-import { waitingFor } from "./provider.js";
+import { isFree, waitingFor } from "./provider.js";
+import { learn, namesIn, withoutOthers } from "./shared.js";
+import { sharing } from "./sharing.js";
 import { theme } from "./theme.js";
 import { valuePanel } from "./value.js";
 import { wire } from "./wire.js";
-import { wordFor } from "./words.js";
 
 /** Running clocks move this often; screen readers hear of news at most every second. */
 const TICK_MS = 100;
 const SPEAK_MS = 1000;
-/** Under which this tab keeps what is written and what runs, so that loading the page anew loses nothing. */
-const KEY = "gateway.tab";
 
 let isScheduled = false;
 const credential = new Credential(() => sessionStorage);
 const given = tokenFromAddress(location, history);
 if (given) credential.keep(given);
+const brought = tokenFromAddress(location, history, "ticket") ?? undefined;
+const ticket = credential.isHeld ? undefined : brought;
+if (ticket) credential.useTicket();
 const cut = new Cut();
-const session = connect(socketUrl(), { token: () => cut.healed.then(credential.token) });
+let heedGoing = () => {};
+const session = connect(socketUrl(), {
+  ticket,
+  token: () => cut.healed.then(credential.token),
+  WebSocket: telling(() => heedGoing()),
+});
 const form = new Form(schedule);
-const lanes = new Lanes(byId("lanes"), schedule);
+const lanes = new Lanes(byId("lanes"), () => {
+  forgetOthers();
+  schedule();
+});
 const showValue = valuePanel(schedule);
 const showWire = wire();
 const isNarrow = matchMedia("(max-width: 960px)");
@@ -51,13 +61,16 @@ function schedule() {
 }
 
 function render() {
+  lanes.render();
   const { status, welcome } = session.getSnapshot();
   const lane = lanes.selected;
   byId("start", HTMLButtonElement).disabled = status !== "open";
+  byId("begin").hidden = status !== "open" || lane !== null;
+  byId("share", HTMLButtonElement).disabled = !lane?.extraction || lane.word === "gone";
   setText(byId("start-text"), lanes.running.length > 0 ? "Start another" : "Start");
   byId("stop", HTMLButtonElement).disabled = !lane || lane.isOver || lane.isStopping;
   byId("stop-all").hidden = lanes.running.length < 2;
-  lanes.render();
+  byId("state-note").hidden = !lane?.isShared;
   const { shape, canRestore } = form;
   const isLost = status !== "open";
   showValue(lane, { status, shape, canRestore, isLost, provider: welcome?.provider });
@@ -68,11 +81,15 @@ function render() {
 function start(ordered = () => form.order()) {
   if (session.getSnapshot().status !== "open") return;
   const order = ordered();
-  if (!order) return;
+  if (!order?.request) return;
   const { encoding, interval_ms } = form;
-  lanes.makeRoom();
-  lanes.add(new Lane(session, { number: lanes.nextNumber, order, encoding, interval_ms }, schedule));
+  lanes.add(new Lane(session, { number: lanes.next, order, encoding, interval_ms }, schedule));
   schedule();
+  showValueFirst();
+}
+
+/** In one column the value is far below what was pressed. */
+function showValueFirst() {
   if (isNarrow.matches) byId("value-title").scrollIntoView({ block: "start" });
 }
 
@@ -82,9 +99,11 @@ function speak() {
   const state = session.getSnapshot();
   const waits = lane && !lane.isOver && !lane.hasBegun ? waitingFor(status, state.welcome?.provider) : "";
   const step = lane?.isOver ? "" : `, revision ${rev ?? 0}`;
-  const news = lane ? `${lane.order.title} ${waits || wordFor(status) + step}` : "";
+  const news = lane ? `${lane.order.title} ${waits || lane.word + step}` : "";
   const isLost = state.status === "waiting" && !isRefused(state);
-  setText(byId("spoken"), isLost ? "Connection lost" : news);
+  const byItself = lane && lane === played ? "An example plays by itself, Escape stops it. " : "";
+  played = null;
+  setText(byId("spoken"), isLost ? (byId("connection-text").textContent ?? "") : byItself + news);
 }
 
 function copy() {
@@ -106,6 +125,8 @@ function onKey(event) {
 
 /** @type {import("../client/protocol.js").Welcome | null} */
 let welcomed = null;
+/** What nobody asked for, until that is said. @type {Lane | null} */
+let played = null;
 
 function onConnection() {
   const { welcome } = session.getSnapshot();
@@ -121,35 +142,60 @@ function onConnection() {
 
 /** Begin, or go on where this tab was before it was loaded anew. @param {import("../client/protocol.js").Welcome} welcome */
 function goOn(welcome) {
-  const before = kept(
-    () => sessionStorage,
-    (store) => JSON.parse(store.getItem(KEY) ?? "{}"),
-  );
+  const before = recall();
   form.offer(welcome, before?.draft);
   for (const record of before?.lanes ?? []) lanes.add(new Lane(session, record, schedule));
-  lanes.selected = lanes.all.find(({ number }) => number === before.selected) ?? lanes.selected;
-  if (lanes.all.length === 0 && new URLSearchParams(location.search).get("play") === "1") start();
+  lanes.next = Math.max(lanes.next, before?.next ?? 1);
+  lanes.selected = lanes.all.find(({ number }) => number === before?.selected) ?? lanes.selected;
+  for (const extraction of namesIn(location.search)) if (!isFollowed(extraction)) follow(extraction);
+  learn(session, lanes.all);
+  const play = new URLSearchParams(location.search).get("play");
+  if (lanes.all.length > 0 || play === "0") return;
+  if (play === "1") start();
+  else if (before === null && isFree(welcome.provider)) whenSeen(playByItself);
+}
+
+/** @param {string} extraction */
+function isFollowed(extraction) {
+  return lanes.all.some((lane) => lane.extraction === extraction);
+}
+
+/** Let the address name what is followed, so that it stays away when it was taken away. */
+function forgetOthers() {
+  const address = withoutOthers(location.href, isFollowed);
+  if (address !== location.href) history.replaceState(history.state, "", address);
+}
+
+/** @param {string} extraction that was started somewhere else */
+function follow(extraction) {
+  const { encoding, interval_ms } = form;
+  lanes.add(new Lane(session, recordOf({ number: lanes.next, extraction, encoding, interval_ms }), schedule));
+  showValueFirst();
+}
+
+/** @param {() => void} then */
+function whenSeen(then) {
+  if (!document.hidden) then();
+  else document.addEventListener("visibilitychange", then, { once: true });
+}
+
+/** Where nothing was done yet, and nobody asked for stillness. */
+function playByItself() {
+  const [navigation] = performance.getEntriesByType("navigation");
+  const isAgain = navigation instanceof PerformanceNavigationTiming && navigation.type !== "navigate";
+  const isStill = matchMedia("(prefers-reduced-motion: reduce)").matches;
+  if (isAgain || isStill || lanes.all.length > 0 || !form.draft.input) return;
+  start();
+  played = lanes.selected;
 }
 
 function keep() {
   if (!welcomed || isRefused(session.getSnapshot())) return;
   const records = lanes.all.flatMap((lane) => lane.record ?? []);
-  const now = JSON.stringify({ draft: form.draft, lanes: records, selected: lanes.selected?.number });
-  kept(
-    () => sessionStorage,
-    (store) => store.setItem(KEY, now),
-  );
+  remember({ draft: form.draft, lanes: records, selected: lanes.selected?.number, next: lanes.next });
 }
 
-function forget() {
-  welcomed = null;
-  kept(
-    () => sessionStorage,
-    (store) => store.removeItem(KEY),
-  );
-}
-
-byId("start").addEventListener("click", () => start());
+for (const id of ["start", "begin"]) byId(id).addEventListener("click", () => start());
 byId("stop-all").addEventListener("click", () => lanes.running.forEach((lane) => lane.cancel()));
 byId("again").addEventListener("click", () => start(() => lanes.selected?.order ?? null));
 byId("options").addEventListener("click", () => {
@@ -167,9 +213,16 @@ form.onEncoding((encoding) => {
 if (/Mac|iPhone|iPad/.test(navigator.userAgent)) setText(byId("start-key"), "⌘ ↵");
 if (isNarrow.matches) byId("wire", HTMLDetailsElement).open = false;
 theme(byId("theme", HTMLButtonElement));
-line(session, cut);
+heedGoing = line(session, cut);
 pill(session);
-byId("forget").addEventListener("click", forget);
+sharing(
+  () => lanes.selected?.extraction,
+  () => (credential.isHeld ? credential.token() : undefined),
+);
+byId("forget").addEventListener("click", () => {
+  welcomed = null;
+  forget();
+});
 addEventListener("pagehide", keep);
 gate(session, credential, (token) => tryToken(socketUrl(), token));
 session.subscribe(onConnection);

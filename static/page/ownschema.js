@@ -63,12 +63,12 @@ export class OwnSchema {
   /** The schema, or undefined where it is not right: that is said and focused. @returns {Json | undefined} */
   check() {
     const value = this.#checkText();
-    if (this.#isForm) return this.#builder.check() ? value : undefined;
-    if (value === undefined) {
-      this.#select(1);
-      this.#text.focus();
-    }
-    return value;
+    if (value !== undefined) return !this.#isForm || this.#builder.check() ? value : undefined;
+    this.#select(1);
+    this.#text.focus();
+    const [, place] = /position (\d+)/.exec(byId("schema-error").textContent ?? "") ?? [];
+    if (place) this.#text.setSelectionRange(Number(place), Number(place) + 1);
+    return undefined;
   }
 
   get #isForm() {
@@ -111,7 +111,7 @@ export class OwnSchema {
     const problem = unread || problemIn(value ?? true);
     this.#text.setAttribute("aria-invalid", String(problem !== ""));
     setText(byId("schema-error"), problem);
-    return value;
+    return problem ? undefined : value;
   }
 }
 

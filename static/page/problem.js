@@ -7,6 +7,8 @@ import { adviceOn, adviceOnReset, againWords } from "./words.js";
 /** @typedef {import("../client/protocol.js").FieldError} FieldError */
 
 const MAX_FIELDS = 5;
+/** What is said of a link that leads nowhere. @type {import("./words.js").Advice} */
+const GONE = { kind: "warning", key: "gone", said: "", fields: [], code: "", offer: null };
 
 /**
  * A box that follows a lane.
@@ -25,7 +27,7 @@ export function problemBox() {
   return (lane, canRestore) => {
     const words = lane && wordsOn(lane);
     byId("problem").hidden = !words;
-    byId("again").hidden = words?.offer !== "again";
+    byId("again").hidden = words?.offer !== "again" || lane?.isShared === true;
     showAgain(lane?.retry_in_ms ?? 0);
     byId("example").hidden = words?.offer !== "example" || !canRestore;
     byId("problem-fields").hidden = !words || words.fields.length === 0;
@@ -48,6 +50,7 @@ function showAgain(left_ms) {
 /** @param {Lane} lane @returns {import("./words.js").Advice | null} */
 function wordsOn(lane) {
   const { error, reset, ending } = lane.state;
+  if (lane.word === "gone") return GONE;
   if (error) return adviceOn(error, lane.isRecorded, ending?.type === "incomplete" ? ending.reason : "");
   return reset && !lane.isOver ? adviceOnReset(reset) : null;
 }

@@ -76,15 +76,23 @@ export function excessOf({ chars, bytes }, welcome) {
   return welcome?.provider?.small && chars > SMALL_CHARS ? "much" : "";
 }
 
+/** Whether a run costs nobody anything, so that an example may play by itself. @param {Provider | undefined} provider */
+export function isFree(provider) {
+  const { name = "", state = "ready" } = provider ?? {};
+  return ["recorded", "local"].includes(name) && !["installing", "failed"].includes(state);
+}
+
 /**
  * What a run that has no word yet waits for.
  *
  * @param {string} status of the watch
  * @param {Provider | undefined} provider
+ * @param {number} [ahead] how many runs of this page go before it
  */
-export function waitingFor(status, provider) {
+export function waitingFor(status, provider, ahead = 0) {
   if (provider?.state === "installing") return "Installing the model …";
   if (provider?.state === "loading") return "Loading the model …";
+  if (status === "queued" && ahead > 0) return `Queued: ${ahead} of this page's runs ${ahead > 1 ? "go" : "goes"} first …`;
   if (status === "queued") return "Queued: waiting for a free place at the model …";
   if (status === "running") return "Waiting for the first word …";
   return "Asking the gateway …";
@@ -101,16 +109,16 @@ const ENDS = {
 /**
  * How a run stands, in a line.
  *
- * @param {Pick<import("./lane.js").Lane, "state" | "hasBegun" | "isStopping">} lane
+ * @param {Pick<import("./lane.js").Lane, "state" | "hasBegun" | "isStopping"> & {ahead?: number}} lane
  * @param {boolean} isLost
  * @param {Provider | undefined} provider
  */
-export function stateWords({ state: { status, ending, reset }, hasBegun, isStopping }, isLost, provider) {
+export function stateWords({ state: { status, ending, reset }, hasBegun, isStopping, ahead }, isLost, provider) {
   const attempts = ending?.attempts ?? 1;
   const ended = ENDS[status];
   if (ended) return attempts > 1 ? `${ended}, after ${attempts} attempts` : ended;
   if (isLost) return "Not connected; it goes on meanwhile …";
   if (isStopping) return "Stopping …";
   if (hasBegun) return "Writing …";
-  return reset ? `Attempt ${reset.attempt}: waiting for the first word …` : waitingFor(status, provider);
+  return reset ? `Attempt ${reset.attempt}: waiting for the first word …` : waitingFor(status, provider, ahead);
 }

@@ -79,7 +79,10 @@ class Between:
 
 @asynccontextmanager
 async def opened(browser: Browser, url: str, between: Between | None = None, **device: Any) -> AsyncGenerator[Page]:
-    """Open a page, with what is between it and the gateway; whatever it complains about fails the test."""
+    """Open a page that plays nothing by itself, unless `url` has a query of its own.
+
+    What is between it and the gateway stands there; whatever it complains about fails the test.
+    """
     context = await browser.new_context(**{"viewport": {"width": 1280, "height": 800}, **device})
     page = await context.new_page()
     complaints: list[str] = []
@@ -88,7 +91,7 @@ async def opened(browser: Browser, url: str, between: Between | None = None, **d
     await page.add_init_script(REPORT_VIOLATIONS)
     if between:
         await page.route_web_socket("**/v1/ws", between.route)
-    await page.goto(url)
+    await page.goto(url if "?" in url else f"{url}/?play=0")
     yield page
     assert complaints == []
 

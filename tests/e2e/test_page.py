@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import AsyncGenerator
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 from playwright.async_api import Browser, Page, expect
 
 from tests.e2e.conftest import TOKEN
-from tests.e2e.pages import lane, opened, says
+from tests.e2e.pages import Between, lane, opened, says
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser, pytest.mark.e2e]
 
@@ -42,8 +43,8 @@ async def test_the_recording_fills_in_and_ends_with_the_four_names(page: Page) -
     await expect(page.locator("#facts")).to_contain_text("✓ all equal")
 
 
-async def test_nothing_plays_until_it_is_asked_for(page: Page) -> None:
-    """The page opens with the recorded text, its shape and no extraction."""
+async def test_the_address_can_ask_for_silence(page: Page) -> None:
+    """`?play=0`: the page opens with the recorded text, its shape and no extraction."""
     await expect(page.locator("#source")).to_have_value(re.compile("John Doe"))
     await expect(page.locator("#outline")).to_contain_text("users")
     await says(page, "#hint", "A recording plays here")
@@ -51,9 +52,45 @@ async def test_nothing_plays_until_it_is_asked_for(page: Page) -> None:
 
 
 async def test_the_address_can_ask_to_play(page: Page, gateway_url: str) -> None:
-    """`?play=1` starts at once."""
+    """`?play=1` starts at once, also where this tab was here before."""
     await page.goto(f"{gateway_url}?play=1")
     await page.wait_for_selector(lane(1, "completed"))
+
+
+async def test_a_first_visit_plays_by_itself_and_once(browser: Browser, gateway_url: str) -> None:
+    """The recording costs nothing: it fills in, those who do not see it hear why, and a reload starts no more."""
+    between = Between()
+    async with opened(browser, f"{gateway_url}/?", between) as page:
+        await page.wait_for_selector("#cards td >> text=John")
+        await expect(page.locator("#spoken")).to_contain_text("An example plays by itself, Escape stops it")
+        await page.reload()
+        await page.wait_for_selector(lane(1, "completed"))
+        await page.click(f"{lane(1, 'completed')} .lane-stop")
+        await page.reload()
+        await says(page, "#invitation", "Press Start")
+        assert len(between.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("provider", "device"),
+    [
+        ({"name": "openai", "model": "large", "state": "ready"}, {}),
+        ({"name": "local", "model": "tiny", "state": "failed"}, {}),
+        ({"name": "recorded", "state": "ready"}, {"reduced_motion": "reduce"}),
+    ],
+    ids=["what costs money", "a model that is not there", "where motion is not wanted"],
+)
+async def test_nothing_plays_by_itself(
+    browser: Browser, gateway_url: str, provider: dict[str, Any], device: dict[str, Any]
+) -> None:
+    """A large Start invites instead, and does what the other one does."""
+    between = Between(provider=provider)
+    async with opened(browser, f"{gateway_url}/?", between, **device) as page:
+        await expect(page.locator("#begin")).to_be_visible()
+        assert between.asked == []
+        await page.click("#begin")
+        await page.wait_for_selector(lane(1, "completed"))
+        await expect(page.locator("#begin")).to_be_hidden()
 
 
 async def test_the_value_fills_in_while_the_model_writes(page: Page) -> None:
@@ -298,7 +335,7 @@ async def test_a_token_is_kept_in_the_tab_only_until_it_is_forgotten(locked: Pag
     await enter(locked, TOKEN)
     await expect(locked.locator("#connection")).to_have_text("Connected")
     assert await locked.evaluate(_KEPT) == [[TOKEN], []]
-    assert locked.url == f"{locked_gateway_url}/"
+    assert locked.url == f"{locked_gateway_url}/?play=0"
     await locked.reload()
     await expect(locked.locator("#connection")).to_have_text("Connected")
     other = await locked.context.new_page()
@@ -323,10 +360,10 @@ async def test_a_token_in_the_fragment_opens_once_and_leaves_the_address(
 
 async def test_a_wrong_token_in_the_fragment_is_called_wrong(locked: Page, locked_gateway_url: str) -> None:
     """Also where only the fragment changes; the right one opens in the same way."""
-    await locked.goto(f"{locked_gateway_url}/#token=stale")
+    await locked.goto(f"{locked_gateway_url}/?play=0#token=stale")
     await says(locked, "#gate-problem", "does not know this token")
-    assert locked.url == f"{locked_gateway_url}/"
-    await locked.goto(f"{locked_gateway_url}/#token={TOKEN}")
+    assert locked.url == f"{locked_gateway_url}/?play=0"
+    await locked.goto(f"{locked_gateway_url}/?play=0#token={TOKEN}")
     await expect(locked.locator("#connection")).to_have_text("Connected")
 
 

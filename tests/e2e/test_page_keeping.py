@@ -224,4 +224,4 @@ async def test_a_tab_keeps_nothing_that_names_another_tab(page: Page) -> None:
     await reload(page)
     kept = await page.evaluate("Object.entries(sessionStorage)")
     assert [key for key, _ in kept] == ["gateway.tab"]
-    assert set(json.loads(kept[0][1])) == {"draft", "lanes", "selected"}
+    assert set(json.loads(kept[0][1])) == {"draft", "lanes", "selected", "next"}

@@ -163,16 +163,17 @@ async def test_a_schema_without_fields_is_not_asked_for(page: Page, between: Bet
 
 
 async def test_a_typo_is_marked_while_it_is_typed(page: Page, between: Between) -> None:
-    """The place and the types there are stand below the text; the gateway has the last word."""
-    between.answers = lambda message: [_refusal(message)]
+    """The place and the types there are stand below the text; nothing starts before it is mended."""
     await page.click("#tab-schema-json")
     await page.fill("#schema", '{"type": "object", "properties": {"a": {"type": "strnig"}}}')
     await expect(page.locator("#schema-error")).to_contain_text('/properties/a/type is "strnig"; there are string')
     await expect(page.locator("#schema")).to_have_attribute("aria-invalid", "true")
     await page.click("#start")
-    await page.wait_for_selector(lane(1, "failed"))
-    assert len(between.asked) == 1
+    await says(page, "#refusal", "The schema is not right yet")
+    await expect(page.locator("#schema")).to_be_focused()
+    assert between.asked == []
     await page.fill("#schema", '{"type": "object", "properties": {"a": {"type": "string"}}}')
+    await expect(page.locator("#refusal")).to_be_hidden()
     await expect(page.locator("#schema-error")).to_be_empty()
 
 

@@ -29,7 +29,7 @@ describe("a credential", () => {
     const store = storeWith({ [KEY]: "stale" });
     const credential = new Credential(() => store);
     credential.refuse();
-    assert.deepEqual([credential.isWrong, credential.isHeld, store.values.size], [true, false, 0]);
+    assert.deepEqual([credential.wrong, credential.isHeld, store.values.size], ["refused", false, 0]);
     const awaited = [credential.token(), credential.token()];
     credential.keep("sesame");
     assert.deepEqual(await Promise.all(awaited), ["sesame", "sesame"]);
@@ -40,7 +40,20 @@ describe("a credential", () => {
   test("that was never given is not called wrong", () => {
     const credential = new Credential(() => storeWith());
     credential.refuse();
-    assert.equal(credential.isWrong, false);
+    assert.equal(credential.wrong, "");
+  });
+
+  test("that was a ticket is called used, also behind a reload, until the page is given a token", () => {
+    const store = storeWith();
+    new Credential(() => store).useTicket();
+    const reloaded = new Credential(() => store);
+    reloaded.refuse();
+    assert.equal(reloaded.wrong, "used");
+    reloaded.keep("stale");
+    reloaded.refuse();
+    assert.equal(reloaded.wrong, "refused");
+    reloaded.forget();
+    assert.equal(store.values.size, 0);
   });
 
   test("lasts as long as the page where the browser keeps nothing", () => {
@@ -111,6 +124,12 @@ describe("a token in the address", () => {
   test("is removed also where it is empty or cannot be decoded", () => {
     assert.deepEqual(taken("#token="), [null, ["/page/?play=1"]]);
     assert.deepEqual(taken("#token=100%"), ["100%", ["/page/?play=1"]]);
+  });
+
+  test("a ticket is taken in the same way, and a token beside it stays", () => {
+    const history = { state: null, replaceState: () => {} };
+    const place = { hash: "#ticket=t%2B1&token=sesame", pathname: "/", search: "" };
+    assert.equal(tokenFromAddress(place, history, "ticket"), "t+1");
   });
 
   test("an address without one is left alone", () => {

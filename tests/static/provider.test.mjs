@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
 import { Replica } from "../../static/client/replica.js";
-import { excessOf, factsOn, hintOn, pillText, stateWords, waitingFor } from "../../static/page/provider.js";
+import { excessOf, factsOn, hintOn, isFree, pillText, stateWords, waitingFor } from "../../static/page/provider.js";
 
 /** @typedef {import("../../static/client/protocol.js").Provider} Provider */
 
@@ -40,6 +40,12 @@ describe("the provider", () => {
     assert.deepEqual([openai, local, recorded].map((provider) => factsOn(provider).hasMore), [false, true, true]);
   });
 
+  test("costs nothing where a recording plays or a model of this machine is there, as far as is known", () => {
+    assert.deepEqual([recorded, local, { ...local, state: /** @type {const} */ ("loading") }].map(isFree), [true, true, true]);
+    const broken = { ...local, state: /** @type {const} */ ("failed") };
+    assert.deepEqual([openai, broken, { name: "other" }, undefined].map(isFree), [false, false, false, false]);
+  });
+
   test("of a gateway that gives no reason is still told", () => {
     assert.deepEqual(factsOn({ name: "other" }), {
       title: "other",
@@ -72,6 +78,8 @@ describe("a run", () => {
     assert.match(waitingFor("running", { ...local, state: "loading" }), /Loading the model/);
     assert.match(waitingFor("queued", { ...local, state: "ready" }), /Queued/);
     assert.match(waitingFor("running", undefined), /first word/);
+    assert.match(waitingFor("queued", openai, 1), /1 of this page's runs goes first/);
+    assert.match(waitingFor("queued", openai, 2), /2 of this page's runs go first/);
     assert.match(waitingFor("waiting", openai), /Asking the gateway/);
   });
 
