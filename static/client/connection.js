@@ -46,10 +46,11 @@ const SETTLED_MS = 30_000;
  * @property {number} delay_ms how long this wait is
  * @property {number | null} code of the newest close
  * @property {GatewayError | null} error why it is closed for good
+ * @property {import("./protocol.js").Goaway | null} goaway the server is about to close this connection
  */
 
 /** @type {ConnectionState} */
-const INITIAL = { status: "connecting", welcome: null, delay_ms: 0, code: null, error: null };
+const INITIAL = { status: "connecting", welcome: null, delay_ms: 0, code: null, error: null, goaway: null };
 
 export class Connection {
   store = new Store(INITIAL);
@@ -168,7 +169,8 @@ export class Connection {
     else {
       /** A goaway, or an error about the connection itself. */
       if (!message.id) this.#retry_after_ms = message.retry_after_ms ?? this.#retry_after_ms;
-      this.#onMessage(message, utf8(text).length);
+      if (message.type === "goaway") this.store.become({ goaway: message });
+      else this.#onMessage(message, utf8(text).length);
     }
   }
 
@@ -179,7 +181,7 @@ export class Connection {
     this.#after("settled", SETTLED_MS, () => {
       this.#attempt = 0;
     });
-    this.store.become({ status: "open", welcome, code: null, delay_ms: 0 });
+    this.store.become({ status: "open", welcome, code: null, delay_ms: 0, goaway: null });
   }
 
   /** @param {import("./protocol.js").ProviderMessage} message */

@@ -44,21 +44,9 @@ export class Cut {
   }
 }
 
-/** Sockets that also tell when the gateway is about to go; the client asks it only how long to wait. @param {() => void} onGoing */
-export function telling(onGoing) {
-  return class extends WebSocket {
-    /** @param {string | URL} url @param {string | string[]} [protocols] */
-    constructor(url, protocols) {
-      super(url, protocols);
-      this.addEventListener("message", ({ data }) => /^\{\s*"type":\s*"goaway"/.test(data) && onGoing());
-    }
-  };
-}
-
 /**
  * @param {Session} session
  * @param {Cut} cut
- * @returns {() => void} to be called when the gateway is about to go
  */
 export function line(session, cut) {
   /** When the next try begins. */
@@ -66,7 +54,6 @@ export function line(session, cut) {
   let [wasOpen, isLost] = [false, false];
   /** Until when it is said that the line is back. */
   let back_ms = 0;
-  let isGoing = false;
   byId("retry").addEventListener("click", () => {
     if (session.getSnapshot().status === "closed") return location.reload();
     cut.heal();
@@ -82,6 +69,7 @@ export function line(session, cut) {
     const now_ms = performance.now();
     const left_ms = Math.max(due_ms, cut.until_ms) - now_ms;
     const isBack = back_ms > now_ms;
+    const isGoing = isLeaving(state);
     const isWell = state.status === "open" && !isGoing && !isBack;
     byId("line").hidden = isWell || isRefused(state) || isFirstTry(state);
     byId("line").dataset.kind = isBack && !isGoing ? "calm" : "";
@@ -91,14 +79,13 @@ export function line(session, cut) {
     const status = wordOf(state, isCut);
     byId("connection").dataset.status = status;
     setText(byId("connection-text"), WORDS[status]);
-    setText(byId("line-text"), sentence(state, { wasOpen, isCut, isGoing, left_ms }));
+    setText(byId("line-text"), sentence(state, { wasOpen, isCut, left_ms }));
     if (left_ms > 0 || isBack) setTimeout(count, 250);
   };
   const show = () => {
     const state = session.getSnapshot();
     const isOpen = state.status === "open";
     if (isOpen && isLost && wasOpen) back_ms = performance.now() + BACK_MS;
-    if (!isOpen) isGoing = false;
     if (!isOpen) back_ms = 0;
     isLost = !isOpen;
     wasOpen ||= isOpen;
@@ -110,10 +97,11 @@ export function line(session, cut) {
   session.subscribe(show);
   for (const name of ["online", "offline"]) addEventListener(name, show);
   show();
-  return () => {
-    isGoing = true;
-    count();
-  };
+}
+
+/** Whether the gateway is about to go. @param {ConnectionState} state */
+export function isLeaving({ status, goaway }) {
+  return status === "open" && goaway !== null;
 }
 
 /** @param {ConnectionState} state @param {boolean} isCut @returns {keyof typeof WORDS} */
@@ -131,11 +119,12 @@ function isFirstTry({ status, code }) {
 
 /**
  * @param {ConnectionState} state
- * @param {{wasOpen: boolean, isCut: boolean, isGoing: boolean, left_ms: number}} more
+ * @param {{wasOpen: boolean, isCut: boolean, left_ms: number}} more
  */
-function sentence({ status, code }, { wasOpen, isCut, isGoing, left_ms }) {
+function sentence(state, { wasOpen, isCut, left_ms }) {
+  const { status, code } = state;
   if (status === "closed") return "";
-  if (isGoing) return "The gateway is about to restart: what runs may end first, nothing new begins.";
+  if (isLeaving(state)) return "The gateway is about to restart: what runs may end first, nothing new begins.";
   if (status === "open") return "Connected again: what runs goes on where it was.";
   const goesOn = wasOpen ? "; what runs goes on at the gateway." : ".";
   if (isCut) return `You cut the line${goesOn} Back in ${inSeconds(left_ms)}.`;

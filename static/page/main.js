@@ -7,7 +7,7 @@ import { Form } from "./form.js";
 import { gate } from "./gate.js";
 import { Lane } from "./lane.js";
 import { Lanes } from "./lanes.js";
-import { Cut, line, telling } from "./line.js";
+import { Cut, isLeaving, line } from "./line.js";
 import { forget, recall, recordOf, remember } from "./memory.js";
 import { pill } from "./pill.js";
 import { isFree, waitingFor } from "./provider.js";
@@ -29,11 +29,9 @@ const brought = tokenFromAddress(location, history, "ticket") ?? undefined;
 const ticket = credential.isHeld ? undefined : brought;
 if (ticket) credential.useTicket();
 const cut = new Cut();
-let heedGoing = () => {};
 const session = connect(socketUrl(), {
   ticket,
   token: () => cut.healed.then(credential.token),
-  WebSocket: telling(() => heedGoing()),
 });
 const form = new Form(schedule);
 const lanes = new Lanes(byId("lanes"), () => {
@@ -64,7 +62,7 @@ function render() {
   lanes.render();
   const { status, welcome } = session.getSnapshot();
   const lane = lanes.selected;
-  byId("start", HTMLButtonElement).disabled = status !== "open";
+  byId("start", HTMLButtonElement).disabled = !canStart();
   byId("begin").hidden = status !== "open" || lane !== null;
   byId("share", HTMLButtonElement).disabled = !lane?.extraction || lane.word === "gone";
   setText(byId("start-text"), lanes.running.length > 0 ? "Start another" : "Start");
@@ -77,9 +75,14 @@ function render() {
   showWire(lane);
 }
 
+function canStart() {
+  const state = session.getSnapshot();
+  return state.status === "open" && !isLeaving(state);
+}
+
 /** @param {() => import("./form.js").Order | null} ordered */
 function start(ordered = () => form.order()) {
-  if (session.getSnapshot().status !== "open") return;
+  if (!canStart()) return;
   const order = ordered();
   if (!order?.request) return;
   const { encoding, interval_ms } = form;
@@ -213,7 +216,7 @@ form.onEncoding((encoding) => {
 if (/Mac|iPhone|iPad/.test(navigator.userAgent)) setText(byId("start-key"), "⌘ ↵");
 if (isNarrow.matches) byId("wire", HTMLDetailsElement).open = false;
 theme(byId("theme", HTMLButtonElement));
-heedGoing = line(session, cut);
+line(session, cut);
 pill(session);
 sharing(
   () => lanes.selected?.extraction,

@@ -94,6 +94,7 @@ async def test_a_gateway_that_is_about_to_go_says_so(page: Page, between: Betwee
     between.say(GOAWAY)
     await says(page, "#line", "The gateway is about to restart")
     await expect(page.locator("#retry")).to_be_hidden()
+    await expect(page.locator("#start")).to_be_disabled()
     notice, bar = await page.locator("#line").bounding_box(), await page.locator("#bar").bounding_box()
     assert notice is not None
     assert bar is not None

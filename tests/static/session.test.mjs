@@ -386,6 +386,17 @@ describe("close codes", () => {
     assert.equal(session.getSnapshot().delay_ms, 7500);
   });
 
+  test("a goaway is told, until there is another connection", () => {
+    const { server, clock, session } = welcomed();
+    assert.equal(session.getSnapshot().goaway, null);
+    server.socket.say({ type: "goaway", reason: "restart", retry_after_ms: 0, deadline_ms: 9000 });
+    assert.equal(session.getSnapshot().goaway?.deadline_ms, 9000);
+    server.socket.drop(1012);
+    clock.advance(500);
+    server.socket.welcome();
+    assert.equal(session.getSnapshot().goaway, null);
+  });
+
   test("an expired credential is asked for anew, once", async () => {
     let asked = 0;
     const token = () => `token-${++asked}`;
