@@ -11,6 +11,10 @@ const KEPT_FRAMES = 200;
 /** Longer frames are described rather than kept. */
 const LONG_FRAME_BYTES = 8_000;
 const SHOWN_CHARS = 400;
+/** What only counts and is longer, several times, comes rarely: what is compared must not hold up what is shown. */
+const HEAVY_BYTES = 50_000;
+const HEAVY_FRAMES = 3;
+const RARELY_MS = 1000;
 /** What is compared: the encodings that carry state. @type {readonly Encoding[]} */
 export const ENCODINGS = ["snapshot", "patch", "append"];
 
@@ -67,6 +71,8 @@ export class Lane {
   #meters = new Map();
   /** What the run has cost in each encoding. @type {{[encoding in Encoding]?: number}} */
   #bytes = {};
+  /** Heavy frames of each encoding. @type {{[encoding in Encoding]?: number}} */
+  #heavy = {};
   /** @type {Watch} */
   #watch;
   /** What is shown until a new watch has something. @type {import("../client/replica.js").ReplicaState} */
@@ -147,6 +153,11 @@ export class Lane {
     return this.#bytes[encoding] ?? 0;
   }
 
+  /** Whether an encoding would have cost more than was counted. @param {Encoding} encoding */
+  isSpared(encoding) {
+    return (this.#heavy[encoding] ?? 0) >= HEAVY_FRAMES;
+  }
+
   /** Go on in another encoding: a new watch on the same extraction, the old one is dropped. @param {Encoding} encoding */
   switchTo(encoding) {
     if (encoding === this.encoding) return;
@@ -224,6 +235,7 @@ export class Lane {
       const meter = this.#session.watch({ extraction, encoding, interval_ms: this.#interval_ms });
       meter.observe((_, bytes) => {
         this.#bytes[encoding] = this.bytesOf(encoding) + bytes;
+        if (bytes > HEAVY_BYTES && !this.isOver) this.#spare(encoding, meter);
       });
       meter.subscribe(() => {
         this.isProven = [...this.#meters.values()].every((each) => each.getSnapshot().checked);
@@ -236,6 +248,13 @@ export class Lane {
       this.encoding = asked;
       queueMicrotask(() => this.switchTo(wanted));
     }
+  }
+
+  /** @param {Encoding} encoding @param {Watch} meter */
+  #spare(encoding, meter) {
+    const count = (this.#heavy[encoding] ?? 0) + 1;
+    this.#heavy[encoding] = count;
+    if (count === HEAVY_FRAMES) meter.adjust(RARELY_MS);
   }
 
   /**

@@ -19,7 +19,7 @@ export function wire() {
     ENCODINGS.forEach((encoding, at) => {
       const row = byId("meters").children[at];
       row?.classList.toggle("is-shown", lane?.encoding === encoding);
-      if (row) showMeter(row, bytes[at] ?? 0, most, least);
+      if (row) showMeter(row, bytes[at] ?? 0, most, least, lane?.isSpared(encoding) ? "≥ " : "");
     });
     const counts = ENCODINGS.map((encoding, at) => `${encoding} ${inBytes(bytes[at] ?? 0)}`);
     setText(byId("wire-short"), most > 0 ? counts.join(" · ") : "what this run costs in each encoding");
@@ -28,12 +28,18 @@ export function wire() {
   };
 }
 
-/** @param {Element} row @param {number} bytes @param {number} most @param {number} least */
-function showMeter({ children: [, bar, size, ratio] }, bytes, most, least) {
+/**
+ * @param {Element} row
+ * @param {number} bytes
+ * @param {number} most
+ * @param {number} least
+ * @param {string} atLeast
+ */
+function showMeter({ children: [, bar, size, ratio] }, bytes, most, least, atLeast) {
   const fill = /** @type {HTMLElement} */ (bar?.firstElementChild);
   fill.style.inlineSize = `${most > 0 ? Math.max(0.5, (100 * bytes) / most) : 0}%`;
-  setText(/** @type {Node} */ (size), bytes > 0 ? inBytes(bytes) : "–");
-  setText(/** @type {Node} */ (ratio), least > 0 ? `${(bytes / least).toFixed(1)}×` : "");
+  setText(/** @type {Node} */ (size), bytes > 0 ? atLeast + inBytes(bytes) : "–");
+  setText(/** @type {Node} */ (ratio), least > 0 ? `${atLeast}${(bytes / least).toFixed(1)}×` : "");
 }
 
 /** In the order of the page. @param {Lane | null} lane */
