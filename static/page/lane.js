@@ -48,6 +48,8 @@ export class Lane {
   /** The newest last. @type {ShownFrame[]} */
   frames = [];
   frameCount = 0;
+  /** What the model has written, as far as that can be seen. */
+  writtenChars = 0;
   /** @type {number | null} */
   first_value_ms = null;
   /** @type {number | null} */
@@ -233,8 +235,9 @@ export class Lane {
     if (this.#meters.size > 0 || (this.#past && this.total_ms !== null)) return;
     for (const encoding of ENCODINGS) {
       const meter = this.#session.watch({ extraction, encoding, interval_ms: this.#interval_ms });
-      meter.observe((_, bytes) => {
+      meter.observe((frame, bytes) => {
         this.#bytes[encoding] = this.bytesOf(encoding) + bytes;
+        if (encoding === "append") this.writtenChars += charsIn(frame);
         if (bytes > HEAVY_BYTES && !this.isOver) this.#spare(encoding, meter);
       });
       meter.subscribe(() => {
@@ -271,6 +274,18 @@ export class Lane {
     });
     if (this.frames.length > KEPT_FRAMES) this.frames.shift();
   }
+}
+
+/** How long what a frame brings is as JSON; where one came late, the whole value. @param {WatchFrame} frame */
+function charsIn(frame) {
+  const { type, rev } = /** @type {{type: string, rev?: number}} */ (frame);
+  if (type === "patch") return charsOf(/** @type {import("../client/protocol.js").Patch} */ (frame).ops);
+  return type === "snapshot" && rev ? JSON.stringify("value" in frame ? frame.value : null).length : 0;
+}
+
+/** @param {import("../client/protocol.js").Operation[]} operations */
+function charsOf(operations) {
+  return operations.reduce((sum, each) => sum + ("value" in each ? JSON.stringify(each.value).length : 0), 0);
 }
 
 /**

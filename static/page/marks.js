@@ -56,17 +56,17 @@ export function progressMarks(view) {
   const marked = new Set();
   return (progress, isAnew) => {
     if (progress !== shown) {
-      for (const place of marked) place.classList.remove("is-complete", "is-whole");
+      for (const place of marked) place.classList.remove("is-complete", "is-whole", "is-absent");
       marked.clear();
     }
     if (progress !== shown || isAnew) [shown, count] = [progress, 0];
-    for (const { path, isWhole } of sample(progress.completed.slice(count), ENDS_PLACES)) {
+    for (const { path, marks } of sample(progress.places.slice(count), ENDS_PLACES)) {
       const { holder, rest } = holderOf(view, path);
       if (!holder || rest.length > 0) continue;
-      holder.classList.add("is-complete", ...(isWhole ? ["is-whole"] : []));
+      holder.classList.add(...marks);
       marked.add(holder);
     }
-    count = progress.completed.length;
+    count = progress.places.length;
   };
 }
 

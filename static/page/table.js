@@ -22,7 +22,10 @@ export function table(kinds) {
   const body = el("tbody");
   const count = el("caption");
   const columns = new Columns(body);
-  const element = el("div", "table", el("table", "", count, el("thead", "", columns.head), body));
+  const inner = el("table", "", count, el("thead", "", columns.head), body);
+  const element = el("div", "table", inner);
+  const sizes = new ResizeObserver(() => reach(element));
+  for (const each of [element, inner]) sizes.observe(each);
   /** @type {Kinds} */
   const rowKinds = { desk: kinds.desk, kindOf: () => "row", make: () => row(columns, kinds) };
   const { update, at } = members(body, rowKinds, (_, slot) => slot.part.element, gapRow);
@@ -37,6 +40,12 @@ export function table(kinds) {
       count.classList.toggle("unseen", list.length < COUNTED_ROWS);
     },
   };
+}
+
+/** What scrolls can be scrolled by key. @param {HTMLElement} box */
+function reach(box) {
+  if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+  else box.removeAttribute("tabindex");
 }
 
 class Columns {
@@ -65,6 +74,7 @@ class Columns {
     const name = el("th", "", key.replaceAll("_", " "));
     name.scope = "col";
     this.head.append(name);
+    this.head.style.setProperty("--columns", String(this.keys.length));
     for (const row of this.#body.rows) this.fill(row);
     return name;
   }

@@ -8,6 +8,8 @@ import { inBytes, inTime } from "./words.js";
 /** @typedef {import("./lane.js").ShownFrame} ShownFrame */
 
 const TAIL_FRAMES = 4;
+/** Of most languages' text; the ending has the count of the model's server. */
+const CHARS_PER_TOKEN = 4;
 
 /** @returns {(lane: Lane | null) => void} */
 export function wire() {
@@ -45,22 +47,28 @@ function showMeter({ children: [, bar, size, ratio] }, bytes, most, least, atLea
 /** In the order of the page. @param {Lane | null} lane */
 function factsOf(lane) {
   const { rev, ending } = lane?.state ?? {};
-  const tokens = ending?.usage && tokenText(ending.usage, ending.timing);
   const times = [lane?.first_value_ms, lane?.elapsed_ms].map(inTime);
   const digest = ending?.digest && ending.digest.slice(0, 8) + (lane?.isProven ? " ✓ all equal" : "");
-  return [rev, lane?.frameCount, ...times, tokens, digest];
+  return [rev, lane?.frameCount, ...times, lane && tokensOf(lane), digest];
 }
 
-/**
- * @param {import("../client/protocol.js").Usage} usage
- * @param {import("../client/protocol.js").Timing} [timing]
- */
-function tokenText({ output_tokens, estimated }, timing) {
-  const writing_ms = timing
-    ? timing.total_ms - timing.queued_ms - (timing.first_delta_ms ?? timing.total_ms)
-    : 0;
-  const rate = writing_ms > 0 ? ` · ${Math.round((1000 * output_tokens) / writing_ms)}/s` : "";
-  return `${estimated ? "≈ " : ""}${output_tokens}${rate}`;
+/** At the end as they were counted, until then a guess from what is written. @param {Lane} lane */
+function tokensOf({ state: { ending }, writtenChars, elapsed_ms, first_value_ms, isOver }) {
+  if (ending?.usage) return tokenText(ending.usage, writing_ms(ending.timing));
+  if (isOver || first_value_ms === null || writtenChars === 0) return null;
+  const output_tokens = Math.ceil(writtenChars / CHARS_PER_TOKEN);
+  return tokenText({ output_tokens, estimated: true }, elapsed_ms - first_value_ms);
+}
+
+/** @param {import("../client/protocol.js").Timing} [timing] */
+function writing_ms(timing) {
+  return timing ? timing.total_ms - timing.queued_ms - (timing.first_delta_ms ?? timing.total_ms) : 0;
+}
+
+/** @param {{output_tokens: number, estimated?: boolean}} usage @param {number} ms it took */
+function tokenText({ output_tokens, estimated }, ms) {
+  const rate = ms > 0 ? ` · ${Math.round((1000 * output_tokens) / ms)}/s` : "";
+  return `${estimated ? "≈ " : ""}${output_tokens.toLocaleString("en")}${rate}`;
 }
 
 /**
