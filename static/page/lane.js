@@ -3,14 +3,12 @@
  * only count what the same run costs in each encoding.
  */
 
+import { charsIn, shortOf, textOf } from "./frames.js";
 import { isWritten } from "./ghosts.js";
 import { Progress } from "./progress.js";
 
 /** So many frames are kept to look at. */
 const KEPT_FRAMES = 200;
-/** Longer frames are described rather than kept. */
-const LONG_FRAME_BYTES = 8_000;
-const SHOWN_CHARS = 400;
 /** What only counts and is longer, several times, comes rarely: what is compared must not hold up what is shown. */
 const HEAVY_BYTES = 50_000;
 const HEAVY_FRAMES = 3;
@@ -25,7 +23,7 @@ export const ENCODINGS = ["snapshot", "patch", "append"];
  * @typedef {import("../client/protocol.js").Encoding} Encoding
  * @typedef {import("../client/protocol.js").WatchFrame} WatchFrame
  * @typedef {import("../client/watch.js").ExtractOptions} ExtractOptions
- * @typedef {{count: number, type: string, rev: number | null, bytes: number, text: string}} ShownFrame
+ * @typedef {{count: number, type: string, rev: number | null, bytes: number, text: string, short: string}} ShownFrame
  *
  * @typedef {object} Start what a lane begins with
  * @property {number} number
@@ -271,30 +269,8 @@ export class Lane {
       rev: "rev" in frame ? frame.rev : null,
       bytes,
       text: textOf(frame, bytes),
+      short: shortOf(frame, bytes),
     });
     if (this.frames.length > KEPT_FRAMES) this.frames.shift();
   }
-}
-
-/** How long what a frame brings is as JSON; where one came late, the whole value. @param {WatchFrame} frame */
-function charsIn(frame) {
-  const { type, rev } = /** @type {{type: string, rev?: number}} */ (frame);
-  if (type === "patch") return charsOf(/** @type {import("../client/protocol.js").Patch} */ (frame).ops);
-  return type === "snapshot" && rev ? JSON.stringify("value" in frame ? frame.value : null).length : 0;
-}
-
-/** @param {import("../client/protocol.js").Operation[]} operations */
-function charsOf(operations) {
-  return operations.reduce((sum, each) => sum + ("value" in each ? JSON.stringify(each.value).length : 0), 0);
-}
-
-/**
- * @param {WatchFrame} frame
- * @param {number} bytes
- */
-function textOf(frame, bytes) {
-  const { type: _, id: __, ...rest } = frame;
-  if (bytes > LONG_FRAME_BYTES) return `${Object.keys(rest).join(", ")} …`;
-  const text = JSON.stringify(rest);
-  return text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)} …` : text;
 }

@@ -14,7 +14,7 @@ const CHARS_PER_TOKEN = 4;
 /** @returns {(lane: Lane | null) => void} */
 export function wire() {
   const facts = byId("facts").querySelectorAll("dd");
-  const showTail = frameList(byId("tail"), TAIL_FRAMES);
+  const showTail = frameList(byId("tail"), TAIL_FRAMES, "short");
   return (lane) => {
     const bytes = ENCODINGS.map((encoding) => lane?.bytesOf(encoding) ?? 0);
     const [most, least] = [Math.max(...bytes), Math.min(...bytes)];
@@ -76,9 +76,10 @@ function tokenText({ output_tokens, estimated }, ms) {
  *
  * @param {HTMLElement} list
  * @param {number} limit
+ * @param {"text" | "short"} [words]
  * @returns {(lane: Lane | null) => void}
  */
-export function frameList(list, limit) {
+export function frameList(list, limit, words = "text") {
   /** @type {WeakMap<ShownFrame, HTMLElement>} */
   const lines = new WeakMap();
   return (lane) => {
@@ -86,7 +87,7 @@ export function frameList(list, limit) {
     place(
       list,
       frames.reverse().map((frame) => {
-        const made = lines.get(frame) ?? line(frame);
+        const made = lines.get(frame) ?? line(frame, frame[words]);
         lines.set(frame, made);
         return made;
       }),
@@ -94,8 +95,8 @@ export function frameList(list, limit) {
   };
 }
 
-/** @param {ShownFrame} frame */
-function line({ type, rev, bytes, text }) {
+/** @param {ShownFrame} frame @param {string} text */
+function line({ type, rev, bytes }, text) {
   const item = el(
     "li",
     "frame",
