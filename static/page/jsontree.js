@@ -1,7 +1,7 @@
 /** The value as JSON, line by line; a line is touched only when it changes. */
 
 import { Desk } from "./desk.js";
-import { el } from "./dom.js";
+import { el, reachable } from "./dom.js";
 import { members } from "./members.js";
 import { filling, leaf, show, text } from "./parts.js";
 
@@ -25,15 +25,18 @@ export function jsonTree(container, ask) {
 /** JSON where there is no room for cards. @param {Desk} desk @returns {Part} */
 export function json(desk) {
   const kinds = kindsOn(desk);
-  const element = el("div", "json");
+  const inside = el("div");
+  const element = el("div", "json", inside);
+  reachable(element, inside);
   /** @type {Slot | undefined} */
   let slot;
   return {
     kind: "json",
     element,
+    at: (key) => slot?.part.at?.(key),
     update(value) {
       slot = show(slot, value, kinds);
-      if (slot.part.element.parentNode !== element) element.replaceChildren(slot.part.element);
+      if (slot.part.element.parentNode !== inside) inside.replaceChildren(slot.part.element);
     },
   };
 }

@@ -1,6 +1,6 @@
 /** A list of objects as a table: rows appear as they open, columns as their first key does. */
 
-import { el, setText } from "./dom.js";
+import { el, reachable, setText } from "./dom.js";
 import { members } from "./members.js";
 import { show } from "./parts.js";
 
@@ -24,8 +24,7 @@ export function table(kinds) {
   const columns = new Columns(body);
   const inner = el("table", "", count, el("thead", "", columns.head), body);
   const element = el("div", "table", inner);
-  const sizes = new ResizeObserver(() => reach(element));
-  for (const each of [element, inner]) sizes.observe(each);
+  reachable(element, inner);
   /** @type {Kinds} */
   const rowKinds = { desk: kinds.desk, kindOf: () => "row", make: () => row(columns, kinds) };
   const { update, at } = members(body, rowKinds, (_, slot) => slot.part.element, gapRow);
@@ -40,12 +39,6 @@ export function table(kinds) {
       count.classList.toggle("unseen", list.length < COUNTED_ROWS);
     },
   };
-}
-
-/** What scrolls can be scrolled by key. @param {HTMLElement} box */
-function reach(box) {
-  if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
-  else box.removeAttribute("tabindex");
 }
 
 class Columns {
