@@ -26,7 +26,7 @@ export function shortOf(frame, bytes) {
 
 /** @param {import("../client/protocol.js").Patch} patch */
 function stepsOf({ ops, progress }) {
-  const done = progress?.completed.map((path) => `✓ ${path || "the whole"}`) ?? [];
+  const done = progress?.completed.map((path) => `✓ ${path}`) ?? [];
   return [...ops.map(stepOf), ...done];
 }
 

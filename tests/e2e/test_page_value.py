@@ -173,10 +173,13 @@ async def test_tokens_are_guessed_while_it_runs_and_counted_at_the_end(page: Pag
     await expect(tokens).to_have_text("1,234 · 1234/s")
 
 
-async def test_the_last_frames_are_read_in_a_line_each(page: Page) -> None:
+async def test_the_last_frames_are_read_in_a_line_each(page: Page, between: Between) -> None:
     """What a patch does, and what became complete, beside its revision."""
+    answered(between, {"name": "Ann", "fee": None})
     await page.click("#start")
-    await expect(page.locator("#tail")).to_contain_text("append /users/0/email")
-    await page.wait_for_selector(lane(1, "completed"))
-    await expect(page.locator("#tail .frame")).to_have_count(4)
-    await expect(page.locator("#tail .frame").first).to_have_attribute("data-type", "completed")
+    step = {"type": "patch", "id": between.asked[0]["id"], "from": 3, "rev": 4}
+    ops = [{"op": "append", "path": "/name", "value": " Lee"}, {"op": "replace", "path": "/fee", "value": 12}]
+    between.say({**step, "ops": ops, "progress": {"active": None, "completed": ["/fee"]}})
+    newest = page.locator("#tail .frame").first
+    await expect(newest.locator("code")).to_have_text('append /name " Lee"  replace /fee 12  ✓ /fee')
+    await expect(newest.locator(".frame-rev")).to_have_text("4")
