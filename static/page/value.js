@@ -34,6 +34,8 @@ import { inTime } from "./words.js";
 const VIEWS = ["cards", "json", "log"];
 const TABS = ["tab-cards", "tab-json", "tab-wire"];
 const LOG_FRAMES = 200;
+/** Where tables are small cards. */
+const NARROW_PX = 460;
 /** @type {readonly FieldError[]} */
 const NONE = [];
 
@@ -50,6 +52,7 @@ export function valuePanel(onChange) {
   const showProblem = problemBox();
   const showLog = frameList(byId("log"), LOG_FRAMES);
   const { begin, follow } = follower(panel);
+  tellWidth(panel);
   tabs(
     TABS.map((id) => byId(id)),
     (at) => {
@@ -87,6 +90,14 @@ export function valuePanel(onChange) {
     shown = lane;
     if (lane && (hasValue || view === "log")) showValue(lane);
   };
+}
+
+/** Tell the style sheet how much room tables have. @param {HTMLElement} panel */
+function tellWidth(panel) {
+  new ResizeObserver(() => {
+    panel.toggleAttribute("data-narrow", panel.clientWidth <= NARROW_PX);
+    panel.style.setProperty("--width", `${panel.clientWidth}px`);
+  }).observe(panel);
 }
 
 /** @param {() => void} ask for another frame @returns {Sheet} */
