@@ -59,7 +59,8 @@ function listKind(list, before) {
   if (before === "stack") return before;
   const items = sample(list);
   if (!items.some(isContainer)) return "list";
-  return items.every(isRow) && new Set(items.flatMap((item) => Object.keys(Object(item)))).size <= MAX_KEYS ? "table" : "stack";
+  const keys = new Set(items.flatMap((item) => Object.keys(Object(item))));
+  return keys.size <= MAX_KEYS && items.every(isRow) ? "table" : "stack";
 }
 
 /** @param {Json} value */

@@ -4,11 +4,11 @@
  */
 
 /** Of the 16 of a frame; what is drawn has to be laid out as well, and a new part costs more there than here. */
-const FRAME_MS = 6;
-const FRAME_PARTS = 60;
+const FRAME_MS = 5;
+const FRAME_PARTS = 40;
 /** For what was left before, however much is new. */
-const LEAST_MS = 3;
-const LEAST_PARTS = 20;
+const LEAST_MS = 2;
+const LEAST_PARTS = 15;
 
 export class Desk {
   pen = new Pen();

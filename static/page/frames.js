@@ -16,7 +16,12 @@ export function textOf({ type: _, id: __, ...rest }, bytes) {
   return bytes > LONG_BYTES ? `${Object.keys(rest).join(", ")} …` : cut(JSON.stringify(rest), SHOWN_CHARS);
 }
 
-/** What is new, in a line: what a patch does, else what is not said beside it. @param {WatchFrame} frame @param {number} bytes */
+/**
+ * What is new, in a line: what a patch does, else what is not said beside it.
+ *
+ * @param {WatchFrame} frame
+ * @param {number} bytes
+ */
 export function shortOf(frame, bytes) {
   if (bytes > LONG_BYTES) return "…";
   if (frame.type === "patch") return cut(stepsOf(frame).join("  "), SHORT_CHARS);

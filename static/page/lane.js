@@ -38,6 +38,7 @@ export const ENCODINGS = ["snapshot", "patch", "append"];
  * @property {number | null} total_ms
  * @property {boolean} isProven
  * @property {{[encoding in Encoding]?: number}} bytes
+ * @property {{[encoding in Encoding]?: number}} [heavy]
  *
  * @typedef {Start & Past} LaneRecord
  */
@@ -100,6 +101,7 @@ export class Lane {
       const { first_value_ms, total_ms, isProven, started_at } = (this.#past = start);
       Object.assign(this, { first_value_ms, total_ms, isProven });
       this.#bytes = { ...start.bytes };
+      this.#heavy = { ...start.heavy };
       this.#started_at = started_at;
       this.#watch = this.#watchAgain(start.extraction);
     } else this.#watch = session.extract({ ...order.request, encoding, interval_ms, progress: true });
@@ -145,7 +147,8 @@ export class Lane {
     const { extraction } = this.#watch;
     const times = { started_at: this.#started_at, first_value_ms, total_ms };
     const start = { number, order, encoding, interval_ms: this.#interval_ms };
-    return extraction === null ? null : { ...start, ...times, extraction, isProven, bytes: this.#bytes };
+    const costs = { bytes: this.#bytes, heavy: this.#heavy };
+    return extraction === null ? null : { ...start, ...times, ...costs, extraction, isProven };
   }
 
   /** What the run has cost in an encoding. @param {Encoding} encoding */
@@ -232,7 +235,8 @@ export class Lane {
   #begin(extraction, asked) {
     if (this.#meters.size > 0 || (this.#past && this.total_ms !== null)) return;
     for (const encoding of ENCODINGS) {
-      const meter = this.#session.watch({ extraction, encoding, interval_ms: this.#interval_ms });
+      const interval_ms = this.isSpared(encoding) ? RARELY_MS : this.#interval_ms;
+      const meter = this.#session.watch({ extraction, encoding, interval_ms });
       meter.observe((frame, bytes) => {
         this.#bytes[encoding] = this.bytesOf(encoding) + bytes;
         if (encoding === "append") this.writtenChars += charsIn(frame);

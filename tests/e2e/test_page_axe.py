@@ -41,7 +41,7 @@ async () => {
 """
 
 
-@pytest.fixture(params=LOOKS.values(), ids=LOOKS)
+@pytest.fixture(params=list(LOOKS.values()), ids=list(LOOKS))
 async def page(
     request: pytest.FixtureRequest, browser: Browser, gateway_url: str, between: Between
 ) -> AsyncGenerator[Page]:

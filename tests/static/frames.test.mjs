@@ -21,6 +21,9 @@ const patch = {
 /** @type {import("../../static/client/protocol.js").Snapshot} */
 const snapshot = { type: "snapshot", id: "a", epoch: "e", rev: 2, value: { name: "Ann", note: null } };
 
+/** @type {import("../../static/client/protocol.js").Watching} */
+const watching = { type: "watching", id: "a", extraction: "x", epoch: "e", rev: 2, state: "running", recovered: null };
+
 test("a patch in short is its operations and what became complete", () => {
   assert.equal(
     shortOf(patch, 100),
@@ -39,7 +42,7 @@ test("the text that a frame brings leaves placeholders out, and what is there be
   assert.equal(charsIn(patch), " Doe".length + '{"name":}'.length);
   assert.equal(charsIn(snapshot), '{"name":"Ann","note":}'.length);
   assert.equal(charsIn({ ...snapshot, rev: 0 }), 0);
-  assert.equal(charsIn({ type: "started", id: "a", extraction: "x", epoch: "e", state: "running", deduplicated: false }), 0);
+  assert.equal(charsIn(watching), 0);
 });
 
 test("each place is marked once: complete, whole where a snapshot says so, absent", () => {
