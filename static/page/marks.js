@@ -12,6 +12,8 @@ import { sample } from "./members.js";
 const MAX_MARKS = 50;
 /** Places are complete in the order of the text: what is drawn of a long list is at both ends. */
 const ENDS_PLACES = 500;
+/** What is there cannot be taken for null, absent or pending: a mark would only be styled. */
+const PLAIN = new Set(["string", "number", "boolean"]);
 
 /**
  * Keeps the marks of errors in a view, each as near to its place as the view goes.
@@ -61,8 +63,8 @@ export function progressMarks(view) {
     }
     if (progress !== shown || isAnew) [shown, count] = [progress, 0];
     for (const { path, marks } of sample(progress.places.slice(count), ENDS_PLACES)) {
-      const { holder, rest } = holderOf(view, path);
-      if (!holder || rest.length > 0) continue;
+      const { holder, rest, kind } = holderOf(view, path);
+      if (!holder || rest.length > 0 || PLAIN.has(kind)) continue;
       holder.classList.add(...marks);
       marked.add(holder);
     }
@@ -96,18 +98,19 @@ export function caret(view, sheet) {
  *
  * @param {Pick<View, "at">} view
  * @param {string} path
- * @returns {{holder: HTMLElement | null, rest: readonly string[]}}
+ * @returns {{holder: HTMLElement | null, rest: readonly string[], kind: string}} with the kind of what it holds
  */
 function holderOf(view, path) {
   const tokens = tokensOf(path) ?? [];
   /** @type {HTMLElement | null} */
   let holder = null;
+  let kind = "";
   let { at } = /** @type {{at?: View["at"]}} */ (view);
   for (const [count, token] of tokens.entries()) {
     const found = at?.(token);
-    if (!found) return { holder, rest: tokens.slice(count) };
+    if (!found) return { holder, rest: tokens.slice(count), kind };
     holder = found.row;
-    ({ at } = found.slot.part);
+    ({ at, kind } = found.slot.part);
   }
-  return { holder, rest: [] };
+  return { holder, rest: [], kind };
 }
