@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from time import monotonic
 
-from bench import conference, fanout, growing, parse, reader, wire
+from bench import conference, fanout, growing, page, parse, reader, wire
 from bench.report import Claim, Options, Report
 
 __all__ = ["BENCHMARKS", "main"]
@@ -20,6 +20,7 @@ BENCHMARKS: dict[str, Callable[[Options], Report]] = {
     "wire": wire.run,
     "fanout": fanout.run,
     "reader": reader.run,
+    "page": page.run,
 }
 
 _ROOT = Path(__file__).parent.parent

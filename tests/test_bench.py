@@ -11,8 +11,9 @@ from bench import conference, documents
 from bench.__main__ import BENCHMARKS, main
 from bench.documents import Workload
 from bench.path import frames
-from bench.report import Claim, Options, Table
+from bench.report import Claim, Options, Report, Table
 from gateway.core.document import Encoding
+from tools import chromium
 
 ROOT = Path(__file__).parent.parent
 PEERS_PYTHON = ROOT / ".venv-bench" / "bin" / "python"
@@ -25,7 +26,9 @@ DOCUMENTS: list[tuple[Callable[[int], Workload], int]] = [
 ]
 
 
-@pytest.mark.parametrize("name", BENCHMARKS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.browser] if name == "page" else []) for name in BENCHMARKS]
+)
 def test_runs(name: str) -> None:
     """Every benchmark comes to a table with full rows and to claims."""
     report = BENCHMARKS[name](QUICK)
@@ -33,6 +36,15 @@ def test_runs(name: str) -> None:
     for table in report.tables:
         assert table.rows
         assert {len(row) for row in table.rows} == {len(table.columns)}
+
+
+def test_without_a_chromium_the_page_is_left_out(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """One line says why; the other benchmarks go on."""
+    monkeypatch.setattr(chromium, "find", lambda: None)
+    assert BENCHMARKS["page"](QUICK) == Report((), ())
+    assert "there is no Chromium" in capsys.readouterr().out
 
 
 def test_fanout_counts() -> None:

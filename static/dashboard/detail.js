@@ -61,7 +61,7 @@ export class Detail {
     const { extraction, extractor } = heard;
     const options = /** @type {const} */ ({ encoding: "append", interval_ms: INTERVAL_MS, progress: true });
     this.#watch = this.#session.watch({ extraction, ...options });
-    this.#draw = sheet(this.#watch);
+    this.#draw = sheet(this.#watch, () => this.#ask());
     this.#watch.subscribe(() => this.#ask());
     setText(byId("detail-title"), extractor);
     byId("share", HTMLAnchorElement).href = shareLink(extraction);

@@ -4,8 +4,7 @@ import { cards } from "../page/cards.js";
 import { byId } from "../page/dom.js";
 import { follower } from "../page/follow.js";
 import { jsonTree } from "../page/jsontree.js";
-import { markFields, progressMarks } from "../page/marks.js";
-import { settle } from "../page/parts.js";
+import { caret, errorMarks, progressMarks } from "../page/marks.js";
 import { Progress } from "../page/progress.js";
 
 /**
@@ -37,24 +36,43 @@ function progressOf(watch) {
  * A new sheet for one watch.
  *
  * @param {Watch} watch
+ * @param {() => void} ask for another frame, where a value is too large for one
  * @returns {(view: View) => void} draws what is new
  */
-export function sheet(watch) {
+export function sheet(watch, ask) {
   for (const view of VIEWS) byId(view).replaceChildren();
-  const show = { cards: cards(byId("cards")), json: jsonTree(byId("json")) };
-  const held = progressOf(watch);
-  const markProgress = progressMarks(byId("cards"));
+  const draw = { cards: asCards(watch, ask), json: asJson(watch, ask) };
   const { begin, follow } = follower(byId("panel"));
-  let isMarked = false;
   begin();
   return (view) => {
+    const at = draw[view]();
+    if (!watch.getSnapshot().ending) follow(at);
+  };
+}
+
+/** @param {Watch} watch @param {() => void} ask @returns {() => Element | null} where it is being written */
+function asCards(watch, ask) {
+  const held = progressOf(watch);
+  const view = cards(byId("cards"), ask);
+  const [markErrors, markProgress, moveCaret] = [errorMarks(view), progressMarks(view), caret(view, byId("cards"))];
+  let wasDone = false;
+  return () => {
     const { value, ending, error, rev } = watch.getSnapshot();
-    show[view](value);
-    if (view === "cards" && rev !== null) markProgress(held.progress);
-    if (!ending) return follow();
-    for (const leaf of byId(view).querySelectorAll(".is-growing")) settle(leaf);
-    if (view === "json" || isMarked) return;
-    markFields(byId("cards"), error?.errors ?? []);
-    isMarked = true;
+    view.show(value, ending !== null);
+    const { isDone } = view.desk;
+    if (isDone && rev !== null) markProgress(held.progress, !wasDone);
+    if (isDone && !wasDone && ending) markErrors(error?.errors ?? []);
+    wasDone = isDone && ending !== null;
+    return moveCaret(held.progress.active) ?? view.desk.pen.at;
+  };
+}
+
+/** @param {Watch} watch @param {() => void} ask @returns {() => Element | null} where it is being written */
+function asJson(watch, ask) {
+  const view = jsonTree(byId("json"), ask);
+  return () => {
+    const { value, ending } = watch.getSnapshot();
+    view.show(value, ending !== null);
+    return view.desk.pen.at;
   };
 }

@@ -1,7 +1,10 @@
 /** The value as a reader wants it: objects as cards, lists of objects as tables, long strings as paragraphs. */
 
+import { Desk } from "./desk.js";
 import { el } from "./dom.js";
-import { Pen, filling, leaf, showMembers } from "./parts.js";
+import { json } from "./jsontree.js";
+import { members, sample } from "./members.js";
+import { filling, leaf, text } from "./parts.js";
 import { table } from "./table.js";
 
 /**
@@ -12,36 +15,52 @@ import { table } from "./table.js";
 
 /** Longer strings are paragraphs. */
 const PROSE_CHARS = 72;
-/** Longer words may break anywhere, in a table. */
+/** Longer words may break anywhere, in a table; shorter ones nowhere, where they stand alone. */
 const LONG_WORD = /\S{33}/;
+const SHORT_WORD = /^\S{1,24}$/;
 /** Wider lists are easier to read as cards. */
 const MAX_COLUMNS = 7;
+/** Of all rows together. */
+const MAX_KEYS = 12;
+/** Cards in cards in cards: what is deeper has no room, and is JSON. */
+const MAX_DEPTH = 6;
 
 /**
  * A view that fills `container`.
  *
  * @param {HTMLElement} container
- * @returns {(value: Json) => void}
+ * @param {() => void} [ask] for another frame
  */
-export function cards(container) {
-  const pen = new Pen();
-  /** @type {Kinds} */
-  const kinds = { kindOf, make: (kind) => make(kind, kinds, pen) };
-  return filling(container, kinds, pen);
+export function cards(container, ask = () => {}) {
+  return filling(container, kindsAt(0, new Desk(ask)));
 }
 
-/** @param {Json} value */
-function kindOf(value) {
+/** @param {number} depth @param {Desk} desk @returns {Kinds} */
+function kindsAt(depth, desk) {
+  /** @type {Kinds | undefined} */
+  let inner;
+  return {
+    desk,
+    kindOf: (value, before) => (depth > MAX_DEPTH && isContainer(value) ? "json" : kindOf(value, before)),
+    make: (kind) => make(kind, (inner ??= kindsAt(depth + 1, desk))),
+  };
+}
+
+/** @param {Json} value @param {string} [before] */
+function kindOf(value, before) {
   if (value === null) return "null";
-  if (Array.isArray(value)) return listKind(value);
+  if (Array.isArray(value)) return listKind(value, before);
   return typeof value === "object" ? "record" : typeof value;
 }
 
-/** @param {Json[]} list */
-function listKind(list) {
+/** One that was no table once will be none again. @param {Json[]} list @param {string} [before] */
+function listKind(list, before) {
   if (list.length === 0) return "empty";
-  if (!list.some(isContainer)) return "list";
-  return list.every(isRow) ? "table" : "stack";
+  if (before === "stack") return before;
+  const items = sample(list);
+  if (!items.some(isContainer)) return "list";
+  const keys = new Set(items.flatMap((item) => Object.keys(Object(item))));
+  return keys.size <= MAX_KEYS && items.every(isRow) ? "table" : "stack";
 }
 
 /** @param {Json} value */
@@ -58,44 +77,49 @@ function isRow(value) {
 
 /** @param {Json} value */
 function isPlainList(value) {
-  return Array.isArray(value) && !value.some(isContainer);
+  return Array.isArray(value) && !sample(value).some(isContainer);
 }
 
 /**
  * @param {string} kind
- * @param {Kinds} kinds
- * @param {Pen} pen
+ * @param {Kinds} inner what is in it
  * @returns {Part}
  */
-function make(kind, kinds, pen) {
+function make(kind, inner) {
+  const { desk } = inner;
   switch (kind) {
     case "null":
     case "empty":
       return { kind, element: el("span", `is-${kind}`), update: () => {} };
     case "record":
-      return record(kinds);
+      return record(inner);
     case "table":
-      return table(kinds);
+      return table(inner);
     case "list":
-      return list(kind, "ul", "plain", kinds);
+      return list(kind, "ul", "plain", inner);
     case "stack":
-      return list(kind, "ol", "stack", kinds);
+      return list(kind, "ol", "stack", inner);
     case "string":
-      return string(pen);
+      return string(desk);
+    case "json":
+      return json(desk);
     default:
-      return leaf(el("span", `is-${kind}`), kind, pen, String);
+      return leaf(el("span", `is-${kind}`), kind, desk);
   }
 }
 
-/** @param {Pen} pen @returns {Part} */
-function string(pen) {
-  const part = leaf(el("span", "is-string"), "string", pen, String);
+/** @param {Desk} desk @returns {Part} */
+function string(desk) {
+  const element = el("span", "is-string");
+  element.dir = "auto";
+  const part = text(element, desk);
   const { update } = part;
   part.update = (value) => {
     update(value);
-    const isProse = value.length > PROSE_CHARS || value.includes("\n");
-    part.element.classList.toggle("is-prose", isProse);
-    part.element.classList.toggle("is-long", LONG_WORD.test(value));
+    const { classList } = element;
+    classList.toggle("is-prose", value.length > PROSE_CHARS || value.includes("\n"));
+    classList.toggle("is-long", LONG_WORD.test(value.slice(0, 1000)));
+    classList.toggle("is-short", SHORT_WORD.test(value.slice(0, 32)));
   };
   return part;
 }
@@ -103,12 +127,8 @@ function string(pen) {
 /** @param {Kinds} kinds @returns {Part} */
 function record(kinds) {
   const element = el("div", "record");
-  const rows = new Map();
-  return {
-    kind: "record",
-    element,
-    update: (value) => showMembers(rows, value, element, field, kinds),
-  };
+  const gap = (/** @type {HTMLElement} */ more) => el("div", "member gap", more);
+  return { kind: "record", element, ...members(element, kinds, field, gap) };
 }
 
 /**
@@ -118,6 +138,7 @@ function record(kinds) {
 function field(key, slot) {
   const name = el("span", "name", key.replaceAll("_", " "));
   name.title = key;
+  name.dir = "auto";
   const member = el("div", "member", name, slot.part.element);
   member.dataset.key = key;
   return member;
@@ -132,10 +153,6 @@ function field(key, slot) {
  */
 function list(kind, tag, className, kinds) {
   const element = el(tag, className);
-  const rows = new Map();
-  return {
-    kind,
-    element,
-    update: (value) => showMembers(rows, value, element, (_, slot) => el("li", "", slot.part.element), kinds),
-  };
+  const gap = (/** @type {HTMLElement} */ more) => el("li", "gap", more);
+  return { kind, element, ...members(element, kinds, (_, slot) => el("li", "", slot.part.element), gap) };
 }

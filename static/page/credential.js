@@ -85,7 +85,7 @@ function question() {
   return { promise, answer };
 }
 
-/** Whether a connection waits for a credential. @param {ConnectionState} state */
+/** Whether a connection waits for a credential. @param {Pick<ConnectionState, "status" | "code">} state */
 export function isRefused({ status, code }) {
   return code === REFUSED && status !== "closed";
 }

@@ -84,3 +84,12 @@ export function place(parent, children) {
     next = after;
   }
 }
+
+/** Let a box that scrolls be scrolled by key. @param {HTMLElement} box @param {HTMLElement} inside what may be wider */
+export function reachable(box, inside) {
+  const sizes = new ResizeObserver(() => {
+    if (box.scrollWidth > box.clientWidth) box.tabIndex = 0;
+    else box.removeAttribute("tabindex");
+  });
+  for (const each of [box, inside]) sizes.observe(each);
+}

@@ -4,7 +4,7 @@ const MARGIN_PX = 16;
 
 /**
  * @param {HTMLElement} panel what scrolls
- * @returns {{begin: () => void, follow: () => void}}
+ * @returns {{begin: () => void, follow: (leaf: Element | null) => void}}
  */
 export function follower(panel) {
   let mine = 0;
@@ -12,8 +12,7 @@ export function follower(panel) {
     begin: () => {
       mine = panel.scrollTop = 0;
     },
-    follow: () => {
-      const leaf = panel.querySelector(".is-active") ?? panel.querySelector(".is-growing");
+    follow: (leaf) => {
       if (!leaf || panel.scrollTop !== mine || panel.scrollHeight <= panel.clientHeight) return;
       const below = leaf.getBoundingClientRect().bottom + MARGIN_PX - panel.getBoundingClientRect().bottom;
       if (below <= 0) return;

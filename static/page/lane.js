@@ -3,15 +3,17 @@
  * only count what the same run costs in each encoding.
  */
 
+import { charsIn, shortOf, textOf } from "./frames.js";
 import { isWritten } from "./ghosts.js";
 import { Progress } from "./progress.js";
 import { wordFor } from "./words.js";
 
 /** So many frames are kept to look at. */
 const KEPT_FRAMES = 200;
-/** Longer frames are described rather than kept. */
-const LONG_FRAME_BYTES = 8_000;
-const SHOWN_CHARS = 400;
+/** What only counts and is longer, several times, comes rarely: what is compared must not hold up what is shown. */
+const HEAVY_BYTES = 50_000;
+const HEAVY_FRAMES = 3;
+const RARELY_MS = 1000;
 /** What is compared: the encodings that carry state. @type {readonly Encoding[]} */
 export const ENCODINGS = ["snapshot", "patch", "append"];
 /** What this page's extractions are labelled with, so that a dashboard hears of them. */
@@ -23,7 +25,7 @@ export const CHANNEL = "demo";
  * @typedef {import("../client/protocol.js").Json} Json
  * @typedef {import("../client/protocol.js").Encoding} Encoding
  * @typedef {import("../client/protocol.js").WatchFrame} WatchFrame
- * @typedef {{count: number, type: string, rev: number | null, bytes: number, text: string}} ShownFrame
+ * @typedef {{count: number, type: string, rev: number | null, bytes: number, text: string, short: string}} ShownFrame
  * @typedef {import("./memory.js").Start} Start
  * @typedef {import("./memory.js").LaneRecord} LaneRecord
  */
@@ -41,6 +43,8 @@ export class Lane {
   ahead = 0;
   /** Somebody else started it, so what it was asked for is not known. */
   isShared;
+  /** What the model has written, as far as that can be seen. */
+  writtenChars = 0;
   /** @type {number | null} */
   first_value_ms = null;
   /** @type {number | null} */
@@ -64,6 +68,8 @@ export class Lane {
   #meters = new Map();
   /** What the run has cost in each encoding. @type {{[encoding in Encoding]?: number}} */
   #bytes = {};
+  /** Heavy frames of each encoding. @type {{[encoding in Encoding]?: number}} */
+  #heavy = {};
   /** @type {Watch} */
   #watch;
   /** What is shown until a new watch has something. @type {import("../client/replica.js").ReplicaState} */
@@ -92,6 +98,7 @@ export class Lane {
       const { first_value_ms, total_ms, isProven, started_at } = (this.#past = start);
       Object.assign(this, { first_value_ms, total_ms, isProven });
       this.#bytes = { ...start.bytes };
+      this.#heavy = { ...start.heavy };
       this.#started_at = started_at;
       this.#watch = this.#watchAgain(start.extraction);
     } else {
@@ -150,7 +157,8 @@ export class Lane {
     const { number, order, encoding, first_value_ms, total_ms, isProven, extraction } = this;
     const times = { started_at: this.#started_at, first_value_ms, total_ms };
     const start = { number, order, encoding, interval_ms: this.#interval_ms };
-    return extraction === null ? null : { ...start, ...times, extraction, isProven, bytes: this.#bytes };
+    const costs = { bytes: this.#bytes, heavy: this.#heavy };
+    return extraction === null ? null : { ...start, ...times, ...costs, extraction, isProven };
   }
 
   /** What somebody else's run turned out to be. @param {Pick<import("./form.js").Order, "title" | "shape">} told */
@@ -163,6 +171,11 @@ export class Lane {
   /** What the run has cost in an encoding. @param {Encoding} encoding */
   bytesOf(encoding) {
     return this.#bytes[encoding] ?? 0;
+  }
+
+  /** Whether an encoding would have cost more than was counted. @param {Encoding} encoding */
+  isSpared(encoding) {
+    return (this.#heavy[encoding] ?? 0) >= HEAVY_FRAMES;
   }
 
   /** Go on in another encoding: a new watch on the same extraction, the old one is dropped. @param {Encoding} encoding */
@@ -241,9 +254,12 @@ export class Lane {
   #begin(extraction, asked) {
     if (this.#meters.size > 0 || (this.#past && this.total_ms !== null)) return;
     for (const encoding of ENCODINGS) {
-      const meter = this.#session.watch({ extraction, encoding, interval_ms: this.#interval_ms });
-      meter.observe((_, bytes) => {
+      const interval_ms = this.isSpared(encoding) ? RARELY_MS : this.#interval_ms;
+      const meter = this.#session.watch({ extraction, encoding, interval_ms });
+      meter.observe((frame, bytes) => {
         this.#bytes[encoding] = this.bytesOf(encoding) + bytes;
+        if (encoding === "append") this.writtenChars += charsIn(frame);
+        if (bytes > HEAVY_BYTES && !this.isOver) this.#spare(encoding, meter);
       });
       meter.subscribe(() => {
         this.isProven = [...this.#meters.values()].every((each) => each.getSnapshot().checked);
@@ -258,6 +274,13 @@ export class Lane {
     }
   }
 
+  /** @param {Encoding} encoding @param {Watch} meter */
+  #spare(encoding, meter) {
+    const count = (this.#heavy[encoding] ?? 0) + 1;
+    this.#heavy[encoding] = count;
+    if (count === HEAVY_FRAMES) meter.adjust(RARELY_MS);
+  }
+
   /**
    * @param {WatchFrame} frame
    * @param {number} bytes
@@ -269,18 +292,8 @@ export class Lane {
       rev: "rev" in frame ? frame.rev : null,
       bytes,
       text: textOf(frame, bytes),
+      short: shortOf(frame, bytes),
     });
     if (this.frames.length > KEPT_FRAMES) this.frames.shift();
   }
-}
-
-/**
- * @param {WatchFrame} frame
- * @param {number} bytes
- */
-function textOf(frame, bytes) {
-  const { type: _, id: __, ...rest } = frame;
-  if (bytes > LONG_FRAME_BYTES) return `${Object.keys(rest).join(", ")} …`;
-  const text = JSON.stringify(rest);
-  return text.length > SHOWN_CHARS ? `${text.slice(0, SHOWN_CHARS)} …` : text;
 }

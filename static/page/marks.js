@@ -2,96 +2,115 @@
 
 import { el } from "./dom.js";
 import { tokensOf } from "./json.js";
+import { sample } from "./members.js";
 
 /** @typedef {import("../client/protocol.js").FieldError} FieldError */
+/** @typedef {import("./parts.js").View} View */
 /** @typedef {import("./progress.js").Progress} Progress */
 
 /** More are in the list above the value. */
 const MAX_MARKS = 50;
+/** Places are complete in the order of the text: what is drawn of a long list is at both ends. */
+const ENDS_PLACES = 500;
+/** What is there cannot be taken for null, absent or pending: a mark would only be styled. */
+const PLAIN = new Set(["string", "number", "boolean"]);
 
 /**
- * Replace the marks in a sheet of cards, each as near to its place as the cards go.
+ * Keeps the marks of errors in a view, each as near to its place as the view goes.
  *
- * @param {HTMLElement} sheet
- * @param {readonly FieldError[]} errors
+ * @param {View} view
+ * @returns {(errors: readonly FieldError[]) => void}
  */
-export function markFields(sheet, errors) {
-  for (const mark of sheet.querySelectorAll(".wrong")) mark.remove();
-  unmark(sheet, "is-wrong");
-  for (const { path, message } of errors.slice(0, MAX_MARKS)) {
-    const { holder, rest } = holderOf(sheet, path);
-    const place = holder instanceof HTMLTableRowElement ? holder.cells[0] : holder;
-    if (!place) continue;
-    place.classList.add("is-wrong");
-    place.append(el("span", "wrong", rest.length > 0 ? `${rest.join("/")}: ${message}` : message));
-  }
-}
-
-/**
- * Keeps the marks of one sheet: complete places, so that null, absent and pending can be told apart, and the caret.
- *
- * @param {HTMLElement} sheet
- * @returns {(progress: Progress) => void}
- */
-export function progressMarks(sheet) {
-  /** @type {Progress | null} */
-  let shown = null;
-  let count = 0;
-  return (progress) => {
-    if (progress !== shown) {
-      for (const name of ["is-complete", "is-whole", "is-active"]) unmark(sheet, name);
-      [shown, count] = [progress, 0];
+export function errorMarks(view) {
+  /** @type {Element[]} */
+  let marks = [];
+  return (errors) => {
+    for (const mark of marks) {
+      mark.parentElement?.classList.remove("is-wrong");
+      mark.remove();
     }
-    for (const { path, isWhole } of progress.completed.slice(count)) {
-      const { holder, rest } = holderOf(sheet, path);
-      if (rest.length > 0) continue;
-      holder?.classList.add("is-complete", ...(isWhole ? ["is-whole"] : []));
-    }
-    count = progress.completed.length;
-    moveCaret(sheet, progress.active);
+    marks = errors.slice(0, MAX_MARKS).flatMap((error) => marked(view, error) ?? []);
   };
 }
 
-/** It stays at a leaf until the next one is written. @param {HTMLElement} sheet @param {string | null} active */
-function moveCaret(sheet, active) {
-  const { holder, rest } = holderOf(sheet, active ?? "");
-  const isLeaf = rest.length === 0 && holder?.querySelector(":scope > :is(.is-null, .is-string)");
-  if (!holder || !isLeaf || holder.matches(".is-active")) return;
-  unmark(sheet, "is-active");
-  holder.classList.add("is-active");
-  sheet.classList.add("has-caret");
+/** @param {View} view @param {FieldError} error */
+function marked(view, { path, message }) {
+  const { holder, rest } = holderOf(view, path);
+  const place = holder instanceof HTMLTableRowElement ? holder.cells[0] : holder;
+  if (!place) return null;
+  const mark = el("span", "wrong", rest.length > 0 ? `${rest.join("/")}: ${message}` : message);
+  place.classList.add("is-wrong");
+  place.append(mark);
+  return mark;
 }
 
-/** @param {HTMLElement} sheet @param {string} name */
-function unmark(sheet, name) {
-  for (const place of sheet.querySelectorAll(`.${name}`)) place.classList.remove(name);
+/**
+ * Keeps the marks of complete places in a view, so that null, absent and pending can be told apart.
+ *
+ * @param {View} view
+ * @returns {(progress: Progress, isAnew: boolean) => void} with whether there may be places that were not there before
+ */
+export function progressMarks(view) {
+  /** @type {Progress | null} */
+  let shown = null;
+  let count = 0;
+  /** @type {Set<Element>} */
+  const marked = new Set();
+  return (progress, isAnew) => {
+    if (progress !== shown) {
+      for (const place of marked) place.classList.remove("is-complete", "is-whole", "is-absent");
+      marked.clear();
+    }
+    if (progress !== shown || isAnew) [shown, count] = [progress, 0];
+    for (const { path, marks } of sample(progress.places.slice(count), ENDS_PLACES)) {
+      const { holder, rest, kind } = holderOf(view, path);
+      if (!holder || rest.length > 0 || PLAIN.has(kind)) continue;
+      holder.classList.add(...marks);
+      marked.add(holder);
+    }
+    count = progress.places.length;
+  };
+}
+
+/**
+ * The caret of a view. It stays at a leaf until the next one is written.
+ *
+ * @param {View} view
+ * @param {HTMLElement} sheet
+ * @returns {(active: string | null) => Element | null} where it is
+ */
+export function caret(view, sheet) {
+  /** @type {Element | null} */
+  let at = null;
+  return (active) => {
+    const { holder, rest } = holderOf(view, active ?? "");
+    const isLeaf = rest.length === 0 && holder?.querySelector(":scope > :is(.is-null, .is-string)");
+    if (!holder || !isLeaf || holder === at) return at;
+    at?.classList.remove("is-active");
+    holder.classList.add("is-active");
+    sheet.classList.add("has-caret");
+    return (at = holder);
+  };
 }
 
 /**
  * The member, row, cell or item that a pointer leads to, or the last one on its way with what is left of the way.
  *
- * @param {HTMLElement} sheet
+ * @param {Pick<View, "at">} view
  * @param {string} path
- * @returns {{holder: Element | null, rest: readonly string[]}}
+ * @returns {{holder: HTMLElement | null, rest: readonly string[], kind: string}} with the kind of what it holds
  */
-function holderOf(sheet, path) {
+function holderOf(view, path) {
   const tokens = tokensOf(path) ?? [];
-  /** @type {Element | null} */
+  /** @type {HTMLElement | null} */
   let holder = null;
-  let part = sheet.firstElementChild;
-  for (const [at, token] of tokens.entries()) {
-    const next = part && holderIn(part, token);
-    if (!next) return { holder, rest: tokens.slice(at) };
-    holder = next;
-    part = next.matches("tr") ? next : (next.children[next.matches(".member") ? 1 : 0] ?? null);
+  let kind = "";
+  let { at } = /** @type {{at?: View["at"]}} */ (view);
+  for (const [count, token] of tokens.entries()) {
+    const found = at?.(token);
+    if (!found) return { holder, rest: tokens.slice(count), kind };
+    holder = found.row;
+    ({ at, kind } = found.slot.part);
   }
-  return { holder, rest: [] };
-}
-
-/** @param {Element} part @param {string} token @returns {Element | undefined} */
-function holderIn(part, token) {
-  if (part.matches(".record, tr"))
-    return [...part.children].find((child) => /** @type {HTMLElement} */ (child).dataset.key === token);
-  const items = part.matches(".table") ? part.querySelectorAll(":scope > table > tbody > tr") : part.children;
-  return part.matches(".table, ul, ol") && /^\d+$/.test(token) ? items[Number(token)] : undefined;
+  return { holder, rest: [], kind };
 }

@@ -20,6 +20,7 @@ const KEY = "gateway.tab";
  * @property {number | null} total_ms
  * @property {boolean} isProven
  * @property {{[encoding in Encoding]?: number}} bytes
+ * @property {{[encoding in Encoding]?: number}} [heavy] so many frames of each were long
  *
  * @typedef {Start & Past} LaneRecord
  *

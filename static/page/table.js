@@ -1,82 +1,112 @@
 /** A list of objects as a table: rows appear as they open, columns as their first key does. */
 
-import { el, setText } from "./dom.js";
+import { el, reachable, setText } from "./dom.js";
+import { members } from "./members.js";
 import { show } from "./parts.js";
 
 /**
  * @typedef {import("./parts.js").JsonObject} JsonObject
- * @typedef {import("./parts.js").Slot} Slot
- * @typedef {{element: HTMLTableRowElement, value: JsonObject | null, cells: Map<string, Slot>}} Row
+ * @typedef {import("./parts.js").Kinds} Kinds
+ * @typedef {import("./parts.js").Part} Part
+ * @typedef {import("./parts.js").Place} Place
  */
 
 /** Fewer are counted at a glance. */
 const COUNTED_ROWS = 8;
 
 /**
- * @param {import("./parts.js").Kinds} kinds
- * @returns {import("./parts.js").Part}
+ * @param {Kinds} kinds of what is in the cells
+ * @returns {Part}
  */
 export function table(kinds) {
-  const head = el("tr");
   const body = el("tbody");
   const count = el("caption");
-  const element = el("div", "table", el("table", "", count, el("thead", "", head), body));
-  /** @type {string[]} */
-  const columns = [];
-  /** @type {Row[]} */
-  const rows = [];
-
-  /** @param {JsonObject} value */
-  function addColumns(value) {
-    for (const key of Object.keys(value)) {
-      if (columns.includes(key)) continue;
-      columns.push(key);
-      const name = el("th", "", key.replaceAll("_", " "));
-      name.scope = "col";
-      head.append(name);
-      for (const row of rows) row.element.append(cell(key));
-    }
-  }
-
-  /** @param {number} index @returns {Row} */
-  function addRow(index) {
-    const row = { element: el("tr", "", ...columns.map(cell)), value: null, cells: new Map() };
-    rows[index] = row;
-    body.append(row.element);
-    return row;
-  }
-
-  /** @param {Row} row @param {JsonObject} value */
-  function fill(row, value) {
-    row.value = value;
-    columns.forEach((key, at) => {
-      const place = /** @type {HTMLTableCellElement} */ (row.element.cells[at]);
-      const member = Object.hasOwn(value, key) ? value[key] : undefined;
-      if (member === undefined) {
-        row.cells.delete(key);
-        return place.replaceChildren();
-      }
-      const old = row.cells.get(key);
-      const slot = show(old, member, kinds);
-      if (old) return;
-      row.cells.set(key, slot);
-      place.replaceChildren(slot.part.element);
-    });
-  }
-
+  const columns = new Columns(body);
+  const inner = el("table", "", count, el("thead", "", columns.head), body);
+  const element = el("div", "table", inner);
+  reachable(element, inner);
+  /** @type {Kinds} */
+  const rowKinds = { desk: kinds.desk, kindOf: () => "row", make: () => row(columns, kinds) };
+  const { update, at } = members(body, rowKinds, (_, slot) => slot.part.element, gapRow);
   return {
     kind: "table",
     element,
+    at,
     /** @param {JsonObject[]} list */
     update(list) {
-      list.forEach((value, index) => {
-        if (rows[index]?.value === value) return;
-        addColumns(value);
-        fill(rows[index] ?? addRow(index), value);
-      });
-      while (rows.length > list.length) rows.pop()?.element.remove();
-      setText(count, list.length === 1 ? "1 row" : `${list.length} rows`);
+      update(list);
+      setText(count, list.length === 1 ? "1 row" : `${list.length.toLocaleString("en")} rows`);
       count.classList.toggle("unseen", list.length < COUNTED_ROWS);
+    },
+  };
+}
+
+class Columns {
+  head = el("tr");
+  /** @type {string[]} */
+  keys = [];
+  #body;
+
+  /** @param {HTMLTableSectionElement} body */
+  constructor(body) {
+    this.#body = body;
+  }
+
+  /** @param {JsonObject} value one of the rows */
+  add(value) {
+    for (const [key, member] of Object.entries(value)) {
+      const at = this.keys.indexOf(key);
+      const name = /** @type {HTMLElement} */ (this.head.cells[at] ?? this.#open(key));
+      if (typeof member === "number") name.classList.add("is-figures");
+    }
+  }
+
+  /** @param {string} key */
+  #open(key) {
+    this.keys.push(key);
+    const name = el("th", "", key.replaceAll("_", " "));
+    name.scope = "col";
+    this.head.append(name);
+    this.head.style.setProperty("--columns", String(this.keys.length));
+    for (const row of this.#body.rows) this.fill(row);
+    return name;
+  }
+
+  /** Give a row the cells that it lacks. @param {HTMLTableRowElement} row */
+  fill(row) {
+    if (!row.matches(".gap")) row.append(...this.keys.slice(row.cells.length).map(cell));
+  }
+}
+
+/**
+ * @param {Columns} columns
+ * @param {Kinds} kinds
+ * @returns {Part}
+ */
+function row(columns, kinds) {
+  const element = el("tr");
+  /** @type {Map<string, Place>} */
+  const places = new Map();
+  return {
+    kind: "row",
+    element,
+    at: (key) => places.get(key),
+    /** @param {JsonObject} value */
+    update(value) {
+      columns.add(value);
+      columns.fill(element);
+      columns.keys.forEach((key, at) => {
+        const place = /** @type {HTMLTableCellElement} */ (element.cells[at]);
+        if (!Object.hasOwn(value, key)) {
+          if (places.delete(key)) place.replaceChildren();
+          return;
+        }
+        const old = places.get(key);
+        const slot = show(old?.slot, value[key] ?? null, kinds);
+        if (old) return;
+        places.set(key, { row: place, slot });
+        place.replaceChildren(slot.part.element);
+      });
     },
   };
 }
@@ -87,4 +117,11 @@ function cell(key) {
   element.dataset.key = key;
   element.dataset.name = key.replaceAll("_", " ");
   return element;
+}
+
+/** @param {HTMLElement} more */
+function gapRow(more) {
+  const place = el("td", "", more);
+  place.colSpan = 100;
+  return el("tr", "gap", place);
 }

@@ -5,8 +5,7 @@ import { byId, el, setText, showOnly } from "./dom.js";
 import { follower } from "./follow.js";
 import { withGhosts } from "./ghosts.js";
 import { jsonTree } from "./jsontree.js";
-import { markFields, progressMarks } from "./marks.js";
-import { settle } from "./parts.js";
+import { caret, errorMarks, progressMarks } from "./marks.js";
 import { problemBox } from "./problem.js";
 import { stateWords } from "./provider.js";
 import { tabs } from "./tabs.js";
@@ -26,12 +25,17 @@ import { inTime } from "./words.js";
  * @property {import("../client/protocol.js").Provider} [provider]
  *
  * @typedef {"cards" | "json" | "log"} View
+ * @typedef {object} Sheet one lane in one view
+ * @property {HTMLElement} element
+ * @property {(lane: Lane) => Element | null} show and where it is being written
  */
 
 /** @type {readonly View[]} */
 const VIEWS = ["cards", "json", "log"];
 const TABS = ["tab-cards", "tab-json", "tab-wire"];
 const LOG_FRAMES = 200;
+/** Where tables are small cards. */
+const NARROW_PX = 460;
 /** @type {readonly FieldError[]} */
 const NONE = [];
 
@@ -42,12 +46,13 @@ export function valuePanel(onChange) {
   let view = "cards";
   /** @type {Lane | null} */
   let shown = null;
-  /** @type {WeakMap<Lane, ReturnType<typeof sheet>>} */
+  /** Those that are not looked at are not kept up. @type {WeakMap<Lane, {cards: Sheet, json: Sheet}>} */
   const sheets = new WeakMap();
-  const showOutline = cards(byId("outline"));
+  const outline = cards(byId("outline"));
   const showProblem = problemBox();
   const showLog = frameList(byId("log"), LOG_FRAMES);
   const { begin, follow } = follower(panel);
+  tellWidth(panel);
   tabs(
     TABS.map((id) => byId(id)),
     (at) => {
@@ -60,11 +65,12 @@ export function valuePanel(onChange) {
   /** @param {Lane} lane */
   const showValue = (lane) => {
     if (view === "log") return showLog(lane);
-    const made = sheets.get(lane) ?? sheet();
+    const made = sheets.get(lane) ?? { cards: cardsSheet(onChange), json: jsonSheet(onChange) };
     sheets.set(lane, made);
-    made.show(view, lane);
-    const element = made.elements[view];
+    const { element, show } = made[view];
+    const at = show(lane);
     if (byId(view).firstElementChild !== element) byId(view).replaceChildren(element);
+    if (!lane.isOver) follow(at);
   };
 
   /** @param {Lane | null} lane @param {Around} around */
@@ -76,37 +82,70 @@ export function valuePanel(onChange) {
     panel.toggleAttribute("data-lost", around.isLost);
     for (const name of VIEWS) byId(name).hidden = name !== view || (name !== "log" && !hasValue);
     byId("blank").hidden = hasValue || (view === "log" && lane !== null);
-    showBlank(lane, around, showOutline);
+    showBlank(lane, around, outline.show);
     showState(lane, around);
     byId("copy", HTMLButtonElement).disabled = !hasValue;
     showProblem(lane, around.canRestore);
     if (shown !== lane) begin();
     shown = lane;
     if (lane && (hasValue || view === "log")) showValue(lane);
-    if (lane && !lane.isOver) follow();
   };
 }
 
-/** Both views of one lane; one that is not looked at is not kept up. */
-function sheet() {
-  const elements = { cards: el("div", "sheet"), json: el("div", "sheet") };
-  const show = { cards: cards(elements.cards), json: jsonTree(elements.json) };
-  const markProgress = progressMarks(elements.cards);
-  let marked = NONE;
+/** Tell the style sheet how much room tables have. @param {HTMLElement} panel */
+function tellWidth(panel) {
+  new ResizeObserver(() => {
+    panel.toggleAttribute("data-narrow", panel.clientWidth <= NARROW_PX);
+    panel.style.setProperty("--width", `${panel.clientWidth}px`);
+  }).observe(panel);
+}
+
+/** @param {() => void} ask for another frame @returns {Sheet} */
+function cardsSheet(ask) {
+  const element = el("div", "sheet");
+  const view = cards(element, ask);
+  const [markErrors, markProgress, moveCaret] = [marking(view), progressMarks(view), caret(view, element)];
+  let wasDone = false;
   return {
-    elements,
-    /** @param {"cards" | "json"} view @param {Lane} lane */
-    show(view, lane) {
-      const { value, progress } = lane;
-      const hasGhosts = !lane.isOver && view === "cards";
-      show[view](hasGhosts ? withGhosts(value, lane.order.shape, (path) => progress.isComplete(path)) : value);
-      if (lane.isOver) for (const leaf of elements[view].querySelectorAll(".is-growing")) settle(leaf);
-      const errors = errorsOf(lane);
-      if (view === "json") return;
-      if (!lane.isStale) markProgress(progress);
-      if (errors !== marked) markFields(elements.cards, errors);
-      marked = errors;
+    element,
+    show(lane) {
+      const { value, progress, isOver, isStale } = lane;
+      const { shape } = lane.order;
+      view.show(isOver ? value : withGhosts(value, shape, (path) => progress.isComplete(path)), isOver);
+      const { isDone } = view.desk;
+      if (isDone && !isStale) markProgress(progress, !wasDone);
+      markErrors(lane);
+      wasDone = isDone;
+      return isStale ? null : (moveCaret(progress.active) ?? view.desk.pen.at);
     },
+  };
+}
+
+/** @param {() => void} ask for another frame @returns {Sheet} */
+function jsonSheet(ask) {
+  const element = el("div", "sheet");
+  const view = jsonTree(element, ask);
+  const markErrors = marking(view);
+  return {
+    element,
+    show(lane) {
+      view.show(lane.value, lane.isOver);
+      markErrors(lane);
+      return view.desk.pen.at;
+    },
+  };
+}
+
+/** Marks what is wrong, once all is drawn. @param {import("./parts.js").View} view @returns {(lane: Lane) => void} */
+function marking(view) {
+  const mark = errorMarks(view);
+  let marked = NONE;
+  let wasDone = true;
+  return (lane) => {
+    const errors = errorsOf(lane);
+    const { isDone } = view.desk;
+    if (isDone && (errors !== marked || (!wasDone && errors.length > 0))) mark((marked = errors));
+    wasDone = isDone;
   };
 }
 
