@@ -33,6 +33,7 @@ const credential = new Credential(() => sessionStorage);
 const given = tokenFromAddress(location, history);
 if (given) credential.keep(given);
 const brought = tokenFromAddress(location, history, "ticket") ?? undefined;
+if (!credential.isHeld && brought) credential.useTicket();
 const session = connect(SOCKET, { ticket: credential.isHeld ? undefined : brought, token: credential.token });
 const eyes = new Eyes(session, schedule);
 const board = new Board(eyes, schedule);
