@@ -11,7 +11,7 @@ import { show } from "./parts.js";
  */
 
 /** So many at the beginning and as many at the end; a few more are not worth a gap. */
-const ENDS = 40;
+const ENDS = 30;
 const MORE = 200;
 
 /**
