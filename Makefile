@@ -33,7 +33,7 @@ run: setup ## start the gateway at http://127.0.0.1:8080; PORT= is another port
 	@exec .venv/bin/gateway serve --host 127.0.0.1 --port $(PORT)
 
 test: setup-dev .tools/.node node_modules/.package-lock.json ## every test: Python, real browser, JavaScript
-	@chromium=$$($(PY) -m tools.chromium) && CHROMIUM="$$chromium" $(PY) -m pytest
+	@chromium=$$($(PY) -m tools.chromium) && CHROMIUM="$$chromium" $(PY) -m pytest -n auto --dist loadscope
 	@$(MAKE) --no-print-directory test-js
 
 test-fast: setup-dev ## Python tests without a browser or a real server

@@ -42,12 +42,20 @@ def chromium() -> str:
     return path
 
 
-@pytest.fixture
-async def browser(chromium: str) -> AsyncGenerator[Browser]:
-    """Give a headless browser that is closed afterwards; its pages share nothing with another test's."""
+@pytest.fixture(scope="module")
+async def shared_browser(chromium: str) -> AsyncGenerator[Browser]:
+    """Give a headless browser; starting one for each test is slow."""
     # Chromium's own sandbox refuses to run as root, as in most containers.
     arguments = ["--no-sandbox"] if os.geteuid() == 0 else []
     async with async_playwright() as playwright:
         started = await playwright.chromium.launch(executable_path=chromium, args=arguments)
         yield started
         await started.close()
+
+
+@pytest.fixture
+async def browser(shared_browser: Browser) -> AsyncGenerator[Browser]:
+    """Give a browser whose pages are closed afterwards; they share nothing with another test's."""
+    yield shared_browser
+    for context in shared_browser.contexts:
+        await context.close()

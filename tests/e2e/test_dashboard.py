@@ -524,7 +524,7 @@ async def mounted(gateway: Gateway, path: str) -> AsyncGenerator[str]:
     """Serve an application that has the gateway below a path."""
     app = Starlette(routes=[Mount(path, await asyncio.to_thread(getattr, gateway, "app"))])
     listening = socket.create_server(("127.0.0.1", 0))  # who comes before it serves waits
-    server = uvicorn.Server(uvicorn.Config(app, log_level="error", ws="websockets-sansio"))
+    server = uvicorn.Server(uvicorn.Config(app, log_config=None, ws="websockets-sansio"))
     task = asyncio.create_task(server.serve([listening]), name="server")
     try:
         yield f"http://127.0.0.1:{listening.getsockname()[1]}{path}"

@@ -69,7 +69,7 @@ CASES = {
     "a line that drops": Case(Reply(OPEN, is_dropped=True), "failed", ("provider_error",)),
     "no finish": Case(Reply(OPEN, finish_reason=None), "failed", ("provider_error",)),
     "first delta": Case(
-        Reply(hang="headers"), "failed", ("provider_timeout", "first_delta"), {"first_delta_timeout_s": 0.2}
+        Reply(hang="headers"), "failed", ("provider_timeout", "first_delta"), {"first_delta_timeout_s": 1.0}
     ),
     "idle": Case(silent(1), "failed", ("provider_timeout", "idle"), {"idle_timeout_s": 0.2}),
     "total": Case(silent(1), "failed", ("provider_timeout", "total"), {"total_timeout_s": 0.3}),
