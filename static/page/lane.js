@@ -3,19 +3,14 @@
  * only count what the same run costs in each encoding.
  */
 
-import { charsIn, shortOf, textOf } from "./frames.js";
+import { shortOf, textOf } from "./frames.js";
 import { isWritten } from "./ghosts.js";
+import { Meters } from "./meters.js";
 import { Progress } from "./progress.js";
 import { wordFor } from "./words.js";
 
 /** So many frames are kept to look at. */
 const KEPT_FRAMES = 200;
-/** What only counts and is longer, several times, comes rarely: what is compared must not hold up what is shown. */
-const HEAVY_BYTES = 50_000;
-const HEAVY_FRAMES = 3;
-const RARELY_MS = 1000;
-/** What is compared: the encodings that carry state. @type {readonly Encoding[]} */
-export const ENCODINGS = ["snapshot", "patch", "append"];
 /** What this page's extractions are labelled with, so that a dashboard hears of them. */
 export const CHANNEL = "demo";
 
@@ -43,8 +38,6 @@ export class Lane {
   ahead = 0;
   /** Somebody else started it, so what it was asked for is not known. */
   isShared;
-  /** What the model has written, as far as that can be seen. */
-  writtenChars = 0;
   /** @type {number | null} */
   first_value_ms = null;
   /** @type {number | null} */
@@ -52,8 +45,6 @@ export class Lane {
   isStopping = false;
   /** A recording plays, no model. */
   isRecorded;
-  /** Every watch ended with a value that has the digest which the gateway names. */
-  isProven = false;
   /** Whether this attempt has shown a leaf. */
   hasBegun = false;
   /** Of this attempt. */
@@ -64,12 +55,8 @@ export class Lane {
   #onChange;
   /** What it was before the page was loaded anew. @type {LaneRecord | null} */
   #past = null;
-  /** @type {Map<Encoding, Watch>} */
-  #meters = new Map();
-  /** What the run has cost in each encoding. @type {{[encoding in Encoding]?: number}} */
-  #bytes = {};
-  /** Heavy frames of each encoding. @type {{[encoding in Encoding]?: number}} */
-  #heavy = {};
+  /** What the run costs in each encoding. @type {Meters} */
+  meters;
   /** @type {Watch} */
   #watch;
   /** What is shown until a new watch has something. @type {import("../client/replica.js").ReplicaState} */
@@ -94,11 +81,10 @@ export class Lane {
     this.isShared = order.request === null;
     this.encoding = encoding;
     this.isRecorded = session.getSnapshot().welcome?.provider?.name === "recorded";
+    this.meters = new Meters("extraction" in start ? start : { bytes: {} }, onChange);
     if ("extraction" in start) {
-      const { first_value_ms, total_ms, isProven, started_at } = (this.#past = start);
-      Object.assign(this, { first_value_ms, total_ms, isProven });
-      this.#bytes = { ...start.bytes };
-      this.#heavy = { ...start.heavy };
+      const { first_value_ms, total_ms, started_at } = (this.#past = start);
+      Object.assign(this, { first_value_ms, total_ms });
       this.#started_at = started_at;
       this.#watch = this.#watchAgain(start.extraction);
     } else {
@@ -154,11 +140,10 @@ export class Lane {
 
   /** What to go on with after the page is loaded anew; null: nothing. @returns {LaneRecord | null} */
   get record() {
-    const { number, order, encoding, first_value_ms, total_ms, isProven, extraction } = this;
+    const { number, order, encoding, first_value_ms, total_ms, extraction } = this;
     const times = { started_at: this.#started_at, first_value_ms, total_ms };
     const start = { number, order, encoding, interval_ms: this.#interval_ms };
-    const costs = { bytes: this.#bytes, heavy: this.#heavy };
-    return extraction === null ? null : { ...start, ...times, ...costs, extraction, isProven };
+    return extraction === null ? null : { ...start, ...times, ...this.meters.counted, extraction };
   }
 
   /** What somebody else's run turned out to be. @param {Pick<import("./form.js").Order, "title" | "shape">} told */
@@ -166,16 +151,6 @@ export class Lane {
     this.order = { ...this.order, title, shape };
     this.#started_at = Math.min(started_at, this.#started_at);
     this.#onChange();
-  }
-
-  /** What the run has cost in an encoding. @param {Encoding} encoding */
-  bytesOf(encoding) {
-    return this.#bytes[encoding] ?? 0;
-  }
-
-  /** Whether an encoding would have cost more than was counted. @param {Encoding} encoding */
-  isSpared(encoding) {
-    return (this.#heavy[encoding] ?? 0) >= HEAVY_FRAMES;
   }
 
   /** Go on in another encoding: a new watch on the same extraction, the old one is dropped. @param {Encoding} encoding */
@@ -199,7 +174,8 @@ export class Lane {
 
   /** Look no longer. */
   close() {
-    for (const watch of [this.#watch, ...this.#meters.values()]) watch.close();
+    this.#watch.close();
+    this.meters.close();
   }
 
   /** @param {string} extraction */
@@ -252,33 +228,13 @@ export class Lane {
    * @param {Encoding} asked
    */
   #begin(extraction, asked) {
-    if (this.#meters.size > 0 || (this.#past && this.total_ms !== null)) return;
-    for (const encoding of ENCODINGS) {
-      const interval_ms = this.isSpared(encoding) ? RARELY_MS : this.#interval_ms;
-      const meter = this.#session.watch({ extraction, encoding, interval_ms });
-      meter.observe((frame, bytes) => {
-        this.#bytes[encoding] = this.bytesOf(encoding) + bytes;
-        if (encoding === "append") this.writtenChars += charsIn(frame);
-        if (bytes > HEAVY_BYTES && !this.isOver) this.#spare(encoding, meter);
-      });
-      meter.subscribe(() => {
-        this.isProven = [...this.#meters.values()].every((each) => each.getSnapshot().checked);
-        this.#onChange();
-      });
-      this.#meters.set(encoding, meter);
-    }
+    if (this.meters.haveBegun || (this.#past && this.total_ms !== null)) return;
+    this.meters.begin(this.#session, extraction, this.#interval_ms, () => this.isOver);
     const wanted = this.encoding;
     if (wanted !== asked) {
       this.encoding = asked;
       queueMicrotask(() => this.switchTo(wanted));
     }
-  }
-
-  /** @param {Encoding} encoding @param {Watch} meter */
-  #spare(encoding, meter) {
-    const count = (this.#heavy[encoding] ?? 0) + 1;
-    this.#heavy[encoding] = count;
-    if (count === HEAVY_FRAMES) meter.adjust(RARELY_MS);
   }
 
   /**

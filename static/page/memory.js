@@ -18,11 +18,8 @@ const KEY = "gateway.tab";
  * @property {number} started_at
  * @property {number | null} first_value_ms
  * @property {number | null} total_ms
- * @property {boolean} isProven
- * @property {{[encoding in Encoding]?: number}} bytes
- * @property {{[encoding in Encoding]?: number}} [heavy] so many frames of each were long
  *
- * @typedef {Start & Past} LaneRecord
+ * @typedef {Start & Past & import("./meters.js").Counted} LaneRecord
  *
  * @typedef {object} Memory
  * @property {import("./form.js").Draft} draft

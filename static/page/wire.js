@@ -1,7 +1,7 @@
 /** The wire made visible: what this very run costs in each encoding, and the frames as they came. */
 
 import { byId, el, place, setText } from "./dom.js";
-import { ENCODINGS } from "./lane.js";
+import { ENCODINGS } from "./meters.js";
 import { inBytes, inTime } from "./words.js";
 
 /** @typedef {import("./lane.js").Lane} Lane */
@@ -16,12 +16,12 @@ export function wire() {
   const facts = byId("facts").querySelectorAll("dd");
   const showTail = frameList(byId("tail"), TAIL_FRAMES, "short");
   return (lane) => {
-    const bytes = ENCODINGS.map((encoding) => lane?.bytesOf(encoding) ?? 0);
+    const bytes = ENCODINGS.map((encoding) => lane?.meters.bytesOf(encoding) ?? 0);
     const [most, least] = [Math.max(...bytes), Math.min(...bytes)];
     ENCODINGS.forEach((encoding, at) => {
       const row = byId("meters").children[at];
       row?.classList.toggle("is-shown", lane?.encoding === encoding);
-      if (row) showMeter(row, bytes[at] ?? 0, most, least, lane?.isSpared(encoding) ? "≥ " : "");
+      if (row) showMeter(row, bytes[at] ?? 0, most, least, lane?.meters.isSpared(encoding) ? "≥ " : "");
     });
     const counts = ENCODINGS.map((encoding, at) => `${encoding} ${inBytes(bytes[at] ?? 0)}`);
     setText(byId("wire-short"), most > 0 ? counts.join(" · ") : "what this run costs in each encoding");
@@ -48,12 +48,12 @@ function showMeter({ children: [, bar, size, ratio] }, bytes, most, least, atLea
 function factsOf(lane) {
   const { rev, ending } = lane?.state ?? {};
   const times = [lane?.first_value_ms, lane?.elapsed_ms].map(inTime);
-  const digest = ending?.digest && ending.digest.slice(0, 8) + (lane?.isProven ? " ✓ all equal" : "");
+  const digest = ending?.digest && ending.digest.slice(0, 8) + (lane?.meters.isProven ? " ✓ all equal" : "");
   return [rev, lane?.frameCount, ...times, lane && tokensOf(lane), digest];
 }
 
 /** At the end as they were counted, until then a guess from what is written. @param {Lane} lane */
-function tokensOf({ state: { ending }, writtenChars, elapsed_ms, first_value_ms, isOver }) {
+function tokensOf({ state: { ending }, meters: { writtenChars }, elapsed_ms, first_value_ms, isOver }) {
   if (ending?.usage) return tokenText(ending.usage, writing_ms(ending.timing));
   if (isOver || first_value_ms === null || writtenChars === 0) return null;
   const output_tokens = Math.ceil(writtenChars / CHARS_PER_TOKEN);
