@@ -3,7 +3,7 @@
  * (PROTOCOL.md §2, §7, §8). What the messages mean is not known here.
  */
 
-import { GatewayError } from "./errors.js";
+import { GatewayError, errorOf } from "./errors.js";
 import { FINAL, UNAUTHENTICATED, backoff } from "./reconnect.js";
 import { Store } from "./store.js";
 import { utf8 } from "./bytes.js";
@@ -63,13 +63,15 @@ export class Connection {
   #socket = null;
   /** @type {Map<string, unknown>} */
   #timers = new Map();
-  /** What is to be sent as soon as the server wants to hear of it. @type {ClientMessage[]} */
+  /** What is to be sent as soon as the server wants to hear of it, the ends in front. @type {ClientMessage[]} */
   #waiting = [];
   /** So many messages were sent before their turn. */
   #early = 0;
   #attempt = 0;
   #retry_after_ms = 0;
   #isRefreshed = false;
+  /** What the server said last of this connection. @type {import("./protocol.js").ErrorMessage | null} */
+  #said = null;
 
   /**
    * @param {string | URL} url
@@ -122,9 +124,16 @@ export class Connection {
   send(message) {
     if (this.state.status !== "open") return false;
     if (message.type === "watch") this.#write(message);
+    else if (message.type === "cancel") this.#waiting.unshift(message);
     else this.#waiting.push(message);
     this.#takeTurns();
     return true;
+  }
+
+  /** Take back an `extract` that was not sent yet. @param {string} id @returns {boolean} false: there is none */
+  withdraw(id) {
+    const at = this.#waiting.findIndex((message) => message.type === "extract" && message.id === id);
+    return at >= 0 && this.#waiting.splice(at, 1).length > 0;
   }
 
   /** Drop the socket as a bad line would; the way back is the usual one. */
@@ -134,6 +143,7 @@ export class Connection {
 
   /** The end, from this side. */
   close() {
+    for (const message of this.#waiting) if (message.type === "cancel") this.#write(message);
     this.#lost(1000, new GatewayError("closed", "the session was closed"));
   }
 
@@ -157,6 +167,7 @@ export class Connection {
     };
     socket.onmessage = (event) => this.#receive(event.data);
     socket.onclose = (event) => this.#lost(event.code);
+    socket.onerror = () => {}; // a close follows, in which there is more; npm's `ws` throws what nobody hears
     this.#listen();
   }
 
@@ -169,6 +180,7 @@ export class Connection {
     else {
       /** A goaway, or an error about the connection itself. */
       if (!message.id) this.#retry_after_ms = message.retry_after_ms ?? this.#retry_after_ms;
+      if (message.type === "error" && !message.id) this.#said = message;
       if (message.type === "goaway") this.store.become({ goaway: message });
       else this.#onMessage(message, utf8(text).length);
     }
@@ -178,6 +190,7 @@ export class Connection {
   #welcomed(welcome) {
     this.#retry_after_ms = 0;
     this.#isRefreshed = false;
+    this.#said = null;
     this.#after("settled", SETTLED_MS, () => {
       this.#attempt = 0;
     });
@@ -215,17 +228,24 @@ export class Connection {
 
   /** @param {ClientMessage | undefined} message */
   #write(message) {
-    this.#socket?.send(JSON.stringify(message));
+    const text = JSON.stringify(message);
+    const { message_bytes = Infinity } = this.state.welcome?.limits ?? {};
+    const { length } = utf8(text);
+    if (length <= message_bytes) return this.#socket?.send(text);
+    const { id } = /** @type {{id?: string}} */ (message);
+    const said = `expected at most ${message_bytes} bytes in all, got ${length}`;
+    this.#onMessage({ type: "error", id, code: "input_too_large", message: said, retryable: false }, 0);
   }
 
   /** @param {number} code @param {GatewayError} [error] */
-  #lost(code, error = new GatewayError("disconnected", `the connection was closed (${code})`)) {
+  #lost(code, error) {
     this.#hangUp();
     if (this.state.status === "closed") return;
     const isRefused = UNAUTHENTICATED.includes(code);
     const { ticket, token } = this.#options;
     const isRefreshed = this.#isRefreshed || !(isAsked(ticket) || isAsked(token));
     if (FINAL.includes(code) || (isRefused && isRefreshed)) {
+      error ??= this.#said ? errorOf(this.#said) : new GatewayError("disconnected", `the connection was closed (${code})`);
       return this.store.become({ status: "closed", delay_ms: 0, code, error });
     }
     this.#isRefreshed ||= isRefused;

@@ -18,6 +18,8 @@ const MOST = 1000;
 export class Follow {
   #channel;
   #line;
+  /** What ran before the line was lost. @type {Set<Announcement>} */
+  #unheard = new Set();
   /** @type {Store<FollowState>} */
   #store = new Store(/** @type {FollowState} */ ({ extractions: [], error: null }));
   /** The newest state; the same object until something changes. */
@@ -49,15 +51,21 @@ export class Follow {
     this.fail(new GatewayError("closed", "the follow was closed"));
   }
 
-  /** Ask the server, which announces what runs or is retained; of what is neither nobody knows. */
+  /**
+   * Ask the server, which announces what runs or is retained, and then answers a ping; what ran before and was not
+   * announced again is neither, and nobody knows of it.
+   */
   ask() {
+    this.#unheard = new Set(this.getSnapshot().extractions.filter(isRunning));
     this.#line.send({ type: "follow", id: this.id, channel: this.#channel });
-    this.#keep(({ state }) => state !== "queued" && state !== "running");
+    if (this.#unheard.size > 0) this.#line.send({ type: "ping", nonce: this.id });
   }
 
-  /** @param {import("./protocol.js").AnnouncementFrame} message */
-  receive({ type, id: _, ...announcement }) {
-    if (type !== "announcement") return;
+  /** @param {import("./protocol.js").AnnouncementFrame | import("./protocol.js").Pong} message */
+  receive(message) {
+    if (message.type === "pong") return this.#keep((each) => !this.#unheard.has(each));
+    if (message.type !== "announcement") return;
+    const { type: _, id: __, ...announcement } = message;
     this.#keep(({ extraction }) => extraction !== announcement.extraction, Object.freeze(announcement));
   }
 
@@ -71,4 +79,9 @@ export class Follow {
     const extractions = [...this.getSnapshot().extractions.filter(isKept), ...added].slice(-MOST);
     this.#store.become({ extractions: Object.freeze(extractions) });
   }
+}
+
+/** @param {Announcement} announcement */
+function isRunning({ state }) {
+  return state === "queued" || state === "running";
 }

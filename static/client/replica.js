@@ -61,6 +61,8 @@ export class Replica {
   isStopped = false;
   /** Where what we have of each ends, in UTF-16 code units, as `at` counts. */
   #ends = { text: 0, reasoning: 0 };
+  /** Of what nothing came since the answer: the first may begin later, where the oldest is kept no longer. */
+  #unheard = new Set(["text", "reasoning"]);
 
   /**
    * @param {import("./protocol.js").Encoding} [encoding] of the watch
@@ -117,6 +119,7 @@ export class Replica {
   /** @param {import("./protocol.js").Started | import("./protocol.js").Watching} frame */
   #answered(frame) {
     this.isStopped = false;
+    this.#unheard = new Set(["text", "reasoning"]);
     const { state: status, epoch } = frame;
     if (epoch === this.state.epoch) return this.#become({ status });
     const begun = this.blank === null ? {} : { epoch, rev: null };
@@ -139,6 +142,7 @@ export class Replica {
 
   /** @param {import("./protocol.js").TextFrame} frame @returns {Verdict} */
   #text({ type, at, text }) {
+    if (!this.#unheard.delete(type) && at > this.#ends[type]) return this.#gap();
     const fresh = text.slice(Math.max(0, this.#ends[type] - at));
     if (!fresh) return "ignored";
     this.#ends[type] = at + text.length;

@@ -78,8 +78,8 @@ export class Session {
    */
   extract(request) {
     return this.#open(/** @type {typeof Watch<import("./schema.js").ResultOf<R>>} */ (Watch), {
-      key: randomKey(),
       ...request,
+      key: request.key ?? randomKey(),
     });
   }
 
@@ -155,7 +155,8 @@ export class Session {
    * @param {number} bytes
    */
   #route(message, bytes) {
-    const meant = this.#live.get(/** @type {{id?: string}} */ (message).id ?? "");
+    const { id, nonce } = /** @type {{id?: string, nonce?: string}} */ (message);
+    const meant = this.#live.get(id ?? nonce ?? "");
     if (message.type === "error") {
       const error = errorOf(message);
       if (!meant) this.error = error;

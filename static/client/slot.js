@@ -72,6 +72,7 @@ export class Slot {
    */
   start = (more = {}) => {
     const { session, request } = this.#latest.current;
+    if (!session) throw new TypeError("there is no session to start an extraction on yet");
     const asked = { ...request, ...(typeof more === "string" ? { input: more } : more) };
     const { status, watch } = this.getSnapshot();
     if (watch && this.#asked && RUNNING.includes(status) && isSame(asked, this.#asked)) return watch;
@@ -79,7 +80,7 @@ export class Slot {
     watch?.cancel();
     this.#asked = asked;
     this.#store.become(WAITING);
-    return this.#show(/** @type {Session} */ (session).extract(asked));
+    return this.#show(session.extract(asked));
   };
 
   /** End the extraction, for everybody who watches it. */

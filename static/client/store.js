@@ -1,6 +1,23 @@
 /** The newest state of something and who hears of the next, as React's `useSyncExternalStore` asks for it. */
 
 /**
+ * Tell everybody; who fails at it disturbs no other and no stream, and is reported as what nobody caught.
+ *
+ * @template {unknown[]} Told
+ * @param {Iterable<(...told: Told) => void>} listeners
+ * @param {Told} told
+ */
+export function tell(listeners, ...told) {
+  for (const listener of [...listeners]) {
+    try {
+      listener(...told);
+    } catch (error) {
+      (globalThis.reportError ?? console.error)(error);
+    }
+  }
+}
+
+/**
  * @template {{error: import("./errors.js").GatewayError | null, ending?: unknown}} T
  */
 export class Store {
@@ -30,7 +47,7 @@ export class Store {
   become(change) {
     const before = this.state;
     this.state = Object.freeze({ ...before, ...change });
-    for (const listener of [...this.#listeners]) listener(this.state, before);
+    tell(this.#listeners, this.state, before);
   }
 
   /**
@@ -44,8 +61,8 @@ export class Store {
       const { error, ending } = this.state;
       const found = fresh(this.state);
       if (found.length > 0) yield* found;
-      else if (ending || error?.code === "closed") return;
-      else if (error) throw error;
+      else if (error && error.code !== "closed") throw error;
+      else if (error || ending) return;
       else {
         await new Promise((resolve) => {
           const stop = this.subscribe(() => resolve(stop()));

@@ -7,7 +7,7 @@ import { digest } from "./bytes.js";
 import { GatewayError } from "./errors.js";
 import { Replica } from "./replica.js";
 import { jsonSchemaOf } from "./schema.js";
-import { Store } from "./store.js";
+import { Store, tell } from "./store.js";
 
 /** So many times in a row a server may answer a gap with another one. */
 const MAX_REWATCHES = 5;
@@ -25,6 +25,7 @@ const SLOWEST_MS = 1000;
  *
  * @typedef {object} Line what a watch needs of its session
  * @property {(message: ClientMessage) => boolean} send false: not connected
+ * @property {(id: string) => boolean} [withdraw] an `extract` that waits its turn; false: there is none
  * @property {number} [least_ms] no watch wants to hear more often
  */
 
@@ -104,7 +105,9 @@ export class Watch {
   /** End the extraction, for everybody who watches it. */
   cancel() {
     if (this.#isOver) return;
-    if (!this.#asked) return this.fail(new GatewayError("cancelled", "the extraction was cancelled"));
+    if (!this.#asked || this.#line.withdraw?.(this.id)) {
+      return this.fail(new GatewayError("cancelled", "the extraction was cancelled"));
+    }
     this.#isCancelling = true;
     this.#sayCancel();
   }
@@ -112,7 +115,7 @@ export class Watch {
   /** Stop looking; the extraction goes on. */
   close() {
     if (this.#isOver) return;
-    if (this.#asked) this.#line.send({ type: "unwatch", id: this.id });
+    if (this.#asked && !this.#line.withdraw?.(this.id)) this.#line.send({ type: "unwatch", id: this.id });
     const { value } = this.getSnapshot();
     this.fail(new GatewayError("closed", "the watch was closed", { value }));
   }
@@ -148,7 +151,7 @@ export class Watch {
       this.extraction = frame.extraction;
       this.#sayCancel();
     }
-    for (const observer of this.#observers) observer(frame, bytes);
+    tell(this.#observers, frame, bytes);
     if (verdict === "rewatch") {
       if (++this.#rewatches > MAX_REWATCHES) {
         this.fail(new GatewayError("internal", "the updates do not fit together"));

@@ -32,6 +32,19 @@ session.close();
 console.log(JSON.stringify({ users: users.length, grew: count > 4, checked: watch.getSnapshot().checked }));
 """
 
+_AWAY = """
+import { connect } from "extraction-gateway-client";
+import { WebSocket } from "ws";
+
+connect("ws://127.0.0.1:9/v1/ws", { WebSocket }).close();
+const session = connect("ws://127.0.0.1:9/v1/ws", { WebSocket, random: () => 0 });
+let tries = 0;
+session.subscribe(({ status }) => {
+  if (status === "waiting" && ++tries === 3) session.close();
+});
+await session.connected().catch(({ code }) => console.log(code, tries));
+"""
+
 _TYPED = """
 import { GatewayError, connect } from "extraction-gateway-client";
 import { WebSocket } from "ws";
@@ -86,6 +99,12 @@ async def test_it_runs_in_node_with_a_websocket_of_npms(installed: Path, gateway
     (installed / "script.mjs").write_text(_SCRIPT)
     said = await running("node", "script.mjs", f"{gateway_url}/v1/ws", where=installed)
     assert json.loads(said) == {"users": 4, "grew": True, "checked": True}
+
+
+async def test_a_gateway_that_is_away_is_waited_for(installed: Path) -> None:
+    """The `ws` of npm throws what nobody hears: a refused connection, one that is closed while it opens."""
+    (installed / "away.mjs").write_text(_AWAY)
+    assert await running("node", "away.mjs", where=installed) == "closed 3\n"
 
 
 async def test_its_types_hold_for_a_strict_project(installed: Path) -> None:

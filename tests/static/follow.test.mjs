@@ -140,13 +140,15 @@ describe("on a new connection", () => {
   });
 
   test("what had not ended is as the server announces it now", () => {
-    const { server, clock, follow, announce } = following();
+    const { server, clock, follow, announce, asked } = following();
     announce(news("x1", "running"), news("x2", "completed", 1), news("x3", "queued", 2));
     server.socket.drop(1006);
     assert.equal(follow.getSnapshot().extractions.length, 3);
     clock.advance(500);
-    server.socket.welcome();
+    assert.deepEqual(server.socket.welcome().take().slice(1), [asked, { type: "ping", nonce: asked.id }]);
     announce(news("x3", "running", 3));
+    assert.equal(follow.getSnapshot().extractions.length, 3);
+    server.socket.say({ type: "pong", nonce: asked.id });
     assert.deepEqual(follow.getSnapshot().extractions, [news("x2", "completed", 1), news("x3", "running", 3)]);
   });
 
