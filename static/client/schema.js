@@ -14,13 +14,37 @@
  */
 
 /**
- * What comes of a request: of a schema that has types what goes into it.
+ * What comes of a request: of a schema that has types what goes into it; where none says it, what the caller does.
  *
- * @template R
+ * @template R, [T=any]
  * @typedef {R extends {encoding: "text"} ? string
- *   : R extends {paths: readonly string[]} ? Json
- *   : R extends {schema: StandardSchema<infer T>} ? (R extends {many: true} ? T[] : T)
- *   : Json} ResultOf
+ *   : R extends {paths: readonly string[]} ? any
+ *   : R extends {schema: StandardSchema<infer I>} ? (R extends {many: true} ? I[] : I)
+ *   : T} ResultOf
+ */
+
+/**
+ * A value while it grows: what is not written yet is null, or an empty list.
+ *
+ * @template T
+ * @typedef {0 extends (1 & T) ? any
+ *   : T extends readonly (infer I)[] ? Growing<I>[]
+ *   : T extends object ? {[K in keyof T]: Growing<T[K]>}
+ *   : T | null} Growing
+ */
+
+/**
+ * What the values in turn are.
+ *
+ * @template R, [T=any]
+ * @typedef {R extends {encoding: "items"} ? import("./protocol.js").Item[] : Growing<ResultOf<R, T>>} ValueOf
+ */
+
+/**
+ * Nothing but what is known, so that a slip in a name is told.
+ *
+ * @template R, Known
+ * @typedef {R & {[K in Exclude<keyof R, keyof Known>]: never}} Only
  */
 
 /**

@@ -24,6 +24,16 @@ import { Watch } from "./watch.js";
  * @property {() => void} [adjust]
  */
 
+/**
+ * @template R, T
+ * @typedef {import("./schema.js").ResultOf<R, T>} ResultOf
+ */
+
+/**
+ * @template R, T
+ * @typedef {import("./schema.js").ValueOf<R, T>} ValueOf
+ */
+
 /** Nobody sees a hidden page: its watches hear so often (PROTOCOL.md §3, `adjust`). */
 const HIDDEN_MS = 1000;
 
@@ -72,12 +82,13 @@ export class Session {
   /**
    * Start an extraction and watch it.
    *
-   * @template {ExtractOptions} R
-   * @param {R} request
-   * @returns {Watch<import("./schema.js").ResultOf<R>>}
+   * @template [T=any] what its result is, where no schema says it
+   * @template {ExtractOptions} [R=ExtractOptions]
+   * @param {import("./schema.js").Only<R, ExtractOptions>} request
+   * @returns {Watch<ResultOf<R, T>, ValueOf<R, T>>}
    */
   extract(request) {
-    return this.#open(/** @type {typeof Watch<import("./schema.js").ResultOf<R>>} */ (Watch), {
+    return this.#open(/** @type {typeof Watch<ResultOf<R, T>, ValueOf<R, T>>} */ (Watch), {
       ...request,
       key: request.key ?? randomKey(),
     });
@@ -86,10 +97,13 @@ export class Session {
   /**
    * Watch an extraction that exists.
    *
-   * @param {WatchingOptions} request
+   * @template [T=any] what its result is
+   * @template {WatchingOptions} [R=WatchingOptions]
+   * @param {import("./schema.js").Only<R, WatchingOptions>} request
+   * @returns {Watch<ResultOf<R, T>, ValueOf<R, T>>}
    */
   watch(request) {
-    return this.#open(Watch, request);
+    return this.#open(/** @type {typeof Watch<ResultOf<R, T>, ValueOf<R, T>>} */ (Watch), request);
   }
 
   /**

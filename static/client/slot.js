@@ -21,10 +21,10 @@ import { Store } from "./store.js";
  * @typedef {Omit<ReplicaState, "status" | "progress"> & import("./progress.js").Gathered
  *   & {status: "idle" | ReplicaState["status"], watch: Watch | null}} SlotState error: null where it was cancelled, which
  *   somebody wanted
- * @typedef {Pick<SlotState, "status" | "error" | "ending"> & {data: Json}} End
+ * @typedef {Pick<SlotState, "status" | "error" | "ending"> & {data: any}} End
  *
  * @typedef {object} Listeners
- * @property {(data: Json) => void} [onUpdate] is told of each value that the model has written
+ * @property {(data: any) => void} [onUpdate] is told of each value that the model has written
  * @property {(end: End) => void} [onEnd] is told once how an extraction ended
  *
  * @typedef {Listeners & {session: Session | null, request: ExtractOptions}} Latest
@@ -107,7 +107,7 @@ export class Slot {
     const { status, watch } = this.getSnapshot();
     const extraction = watch?.extraction ?? this.#extraction;
     if (!session || !RUNNING.includes(status)) return;
-    if (extraction) this.#show(session.watch({ ...(this.#asked ?? request), extraction }));
+    if (extraction) this.#show(session.watch(/** @type {any} */ ({ ...(this.#asked ?? request), extraction })));
     else this.#store.become(IDLE);
   }
 

@@ -30,7 +30,13 @@ const SLOWEST_MS = 1000;
  */
 
 /**
- * @template [T=Json] what its result is
+ * @template V
+ * @typedef {Omit<ReplicaState, "value"> & {value: V}} WatchState null: no value of the extraction yet
+ */
+
+/**
+ * @template [T=any] what its result is
+ * @template [V=any] what its values in turn are
  */
 export class Watch {
   /** The name of the extraction, once the server has given one. @type {string | null} */
@@ -61,10 +67,18 @@ export class Watch {
     this.extraction = this.#request.extraction ?? null;
     this.#replica = new Replica(request.encoding);
     this.#store = new Store(this.#replica.state);
-    /** The newest state; the same object until something changes. */
-    this.getSnapshot = this.#store.getSnapshot;
-    /** Hear of every change of state; what it returns stops that. */
-    this.subscribe = this.#store.subscribe;
+    /**
+     * The newest state; the same object until something changes.
+     *
+     * @type {() => WatchState<V | null>}
+     */
+    this.getSnapshot = /** @type {() => any} */ (this.#store.getSnapshot);
+    /**
+     * Hear of every change of state; what it returns stops that.
+     *
+     * @type {(listener: (state: WatchState<V | null>, before: WatchState<V | null>) => void) => () => void}
+     */
+    this.subscribe = /** @type {any} */ (this.#store.subscribe);
     /**
      * The validated value, of `text` the whole text; rejects with a {@link GatewayError} on any other ending.
      *
@@ -90,7 +104,11 @@ export class Watch {
     return () => this.#observers.delete(observer);
   }
 
-  /** The values in turn; a slow loop sees fewer. Ends like `result` does. */
+  /**
+   * The values in turn; a slow loop sees fewer. Ends like `result` does.
+   *
+   * @returns {AsyncGenerator<V, void, void>}
+   */
   [Symbol.asyncIterator]() {
     let value = this.#replica.blank;
     /** @type {number | null} */
@@ -98,7 +116,7 @@ export class Watch {
     return this.#store.each((state) => {
       if (state.value === value && (state.rev === null || state.rev === rev)) return [];
       ({ value, rev } = state);
-      return [value];
+      return [/** @type {any} */ (value)];
     });
   }
 
@@ -117,7 +135,7 @@ export class Watch {
     if (this.#isOver) return;
     if (this.#asked && !this.#line.withdraw?.(this.id)) this.#line.send({ type: "unwatch", id: this.id });
     const { value } = this.getSnapshot();
-    this.fail(new GatewayError("closed", "the watch was closed", { value }));
+    this.fail(new GatewayError("closed", "the watch was closed", { value: /** @type {any} */ (value) }));
   }
 
   /** Ask the server: at first, after a gap, on a new connection. */

@@ -47,7 +47,9 @@ await session.connected().catch(({ code }) => console.log(code, tries));
 
 _TYPED = """
 import { GatewayError, connect } from "extraction-gateway-client";
+import { useExtraction, useWatch } from "extraction-gateway-client/react";
 import { WebSocket } from "ws";
+import { z } from "zod";
 
 const session = connect("ws://127.0.0.1:8080/v1/ws", { WebSocket, ticket: async () => undefined });
 const watch = session.extract({ extractor: "conference", input: "…", encoding: "items", busy: "queue" });
@@ -61,6 +63,34 @@ const name: string = (await session.connected()).extractors[0]!.name;
 session.extract({ extractor: name, encoding: "yaml" });
 // @ts-expect-error a watch needs the extraction's name
 session.watch({ encoding: "patch" });
+// @ts-expect-error a slip in a name
+session.extract({ extractor: name, inputt: "…" });
+
+interface Conference {
+  users: { name: string; seats: number }[];
+}
+const schema = z.object({ users: z.array(z.object({ name: z.string(), seats: z.number() })) });
+for (const conference of [session.extract({ schema, input: "…" }), session.extract<Conference>({ extractor: name })]) {
+  for await (const { users } of conference) users satisfies { name: string | null; seats: number | null }[];
+  conference.getSnapshot().value satisfies { users: unknown[] } | null;
+  (await conference.result) satisfies Conference;
+}
+(await session.extract({ schema, many: true }).result) satisfies Conference[];
+(await session.extract({ extractor: name, encoding: "text" }).result) satisfies string;
+for await (const items of session.extract({ schema, encoding: "items" })) items satisfies { valid: boolean }[];
+for await (const value of session.extract({ extractor: name })) value.users.map(({ name }: { name: string }) => name);
+
+export function useConference(text: string) {
+  const { data, start } = useExtraction<Conference>(session, { extractor: name, onEnd: ({ status }) => status });
+  const typed = useExtraction(session, { schema });
+  const plain = useExtraction(session, { extractor: name });
+  const seen = useWatch<Conference>(session, null);
+  // @ts-expect-error a slip in a name
+  useExtraction(session, { extractor: name, retires: 2 });
+  const extract = async () => (await start(text).result).users.map(({ name }) => name.toUpperCase());
+  for (const each of [data, typed.data, seen.data]) each?.users[0]?.name satisfies string | null | undefined;
+  return [extract, plain.data?.users.length];
+}
 """
 
 
@@ -76,7 +106,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (project / "node_modules" / "@types").mkdir(parents=True)
     (project / "package.json").write_text('{"type": "module", "private": true}')
     node_run("npm", "install", "--offline", "--ignore-scripts", "--no-audit", "--no-save", str(tarball), where=project)
-    for name in ("ws", "@types/ws", "@types/node", "undici-types"):
+    for name in ("ws", "@types/ws", "@types/node", "undici-types", "zod", "react", "@types/react", "csstype"):
         (project / "node_modules" / name).parent.mkdir(exist_ok=True)
         (project / "node_modules" / name).symlink_to(MODULES / name)
     return project
