@@ -178,7 +178,8 @@ class Run:
 
     async def _to_ending(self, provider: Provider, place: Place, audience: Audience) -> Ending:
         """Wait for the place, then ask until an answer is valid or may not be asked for again."""
-        if (failure := await self._guarded(place.acquire)) is not None:
+        failure = await self._guarded(place.acquire)
+        if (failure := failure or self._stop) is not None:  # a stop may come with the place: then nobody is called
             return await self._ending(failure)
         loop = asyncio.get_running_loop()
         self.extraction.start(self._now_s())

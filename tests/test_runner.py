@@ -316,17 +316,21 @@ async def test_cancelling_while_it_waits_for_a_slot() -> None:
     assert len(provider.requests) == 1
 
 
-async def test_cancelling_at_the_moment_a_slot_is_free() -> None:
-    """The cancel is not lost in the beginning of the stream."""
-    slots, run, provider = new_slots(), new_run(), ScriptedProvider([Gate(asyncio.Event())])
+@pytest.mark.parametrize(("stop", "state"), [("cancel", State.CANCELLED), ("shut_down", State.FAILED)])
+async def test_stopping_at_the_moment_a_slot_is_free(stop: str, state: State) -> None:
+    """It was queued to its end: nobody is called, and nothing is paid for."""
+    slots, run, provider, audience = new_slots(), new_run(), ScriptedProvider([Gate(asyncio.Event())]), Audience()
     held = slots.reserve()
-    running = asyncio.create_task(run.execute(provider, Place(slots), Audience()))
+    running = asyncio.create_task(run.execute(provider, Place(slots), audience))
     await asyncio.sleep(0)
     held.release()
-    run.cancel()
+    getattr(run, stop)()
     async with asyncio.timeout(1):
         await running
-    assert (run.extraction.state, provider.open_streams) == (State.CANCELLED, 0)
+    terminal: Any = run.extraction.terminal
+    assert (run.extraction.state, provider.requests, audience.starts) == (state, [], 0)
+    assert (terminal.attempts, terminal.usage.input_tokens, terminal.usage.estimated) == (0, 0, False)
+    assert slots.reserve().is_held
 
 
 async def test_cancelling_in_the_middle_twice_and_after_the_end() -> None:

@@ -199,7 +199,8 @@ function keep() {
 }
 
 for (const id of ["start", "begin"]) byId(id).addEventListener("click", () => start());
-byId("stop-all").addEventListener("click", () => lanes.running.forEach((lane) => lane.cancel()));
+// The newest first: a queued one would get the place of one that was stopped before it, and call its model.
+byId("stop-all").addEventListener("click", () => lanes.running.reverse().forEach((lane) => lane.cancel()));
 byId("again").addEventListener("click", () => start(() => lanes.selected?.order ?? null));
 byId("options").addEventListener("click", () => {
   const isOpen = byId("bar").toggleAttribute("data-open");
