@@ -117,6 +117,7 @@ class Replica:
             self._items, self._text, self._reasoning = {}, _Text(), _Text()
             if self._encoding in {"items", "text"}:
                 self.epoch, self.rev = epoch, None
+        self._text.is_answered = self._reasoning.is_answered = True
 
     def _take_item(self, frame: Mapping[str, Any]) -> Receipt:
         item = {name: frame[name] for name in _ITEM_FIELDS if name in frame}
@@ -148,10 +149,14 @@ class Replica:
         return Receipt.ENDED
 
     def _take_text(self, frame: Mapping[str, Any]) -> Receipt:
-        return self._text.take(frame)
+        return self._take_passage(self._text, frame)
 
     def _take_reasoning(self, frame: Mapping[str, Any]) -> Receipt:
-        return self._reasoning.take(frame)
+        return self._take_passage(self._reasoning, frame)
+
+    def _take_passage(self, text: "_Text", frame: Mapping[str, Any]) -> Receipt:
+        receipt = text.take(frame)
+        return self._gap() if receipt is Receipt.GAP else receipt
 
     def _take_reset(self, frame: Mapping[str, Any]) -> Receipt:
         self.epoch, self.rev = frame["epoch"], None
@@ -182,8 +187,13 @@ class _Text:
     def __init__(self) -> None:
         self.text = ""
         self._end = 0  # in UTF-16 code units, as `at` is
+        self.is_answered = False
+        """Nothing came since the answer: the first may begin later, where the oldest is kept no longer."""
 
     def take(self, frame: Mapping[str, Any]) -> Receipt:
+        is_first, self.is_answered = self.is_answered, False
+        if frame["at"] > self._end and not is_first:
+            return Receipt.GAP
         new = behind(frame["text"], max(0, self._end - frame["at"]))
         if not new:
             return Receipt.DROPPED

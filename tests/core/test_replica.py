@@ -198,3 +198,20 @@ def test_a_patch_that_does_not_fit_leaves_the_value_as_it_was() -> None:
     changes = [{"op": "add", "path": "/b", "value": 2}, {"op": "replace", "path": "/x", "value": 3}]
     assert replica.take({"type": "patch", "from": 1, "rev": 2, "ops": changes}) is Receipt.GAP
     assert (replica.value, replica.position) == ({"a": 1}, None)
+
+
+@pytest.mark.parametrize("kind", ["text", "reasoning"])
+def test_a_gap_in_a_text_is_asked_for_again(kind: str) -> None:
+    """What comes behind it is not taken; the first after an answer may begin later, as the oldest is not kept for ever."""
+    replica = Replica("text")
+    said = (lambda: replica.value) if kind == "text" else (lambda: replica.reasoning)
+    started = {"type": "started", "epoch": "e", "state": "running"}
+    passages = [{"type": kind, "epoch": "e", "at": at, "text": text} for at, text in ((0, "one "), (8, "three"))]
+    assert [replica.take(frame) for frame in (started, *passages)] == [Receipt.APPLIED, Receipt.APPLIED, Receipt.GAP]
+    assert said() == "one "
+    assert replica.take(passages[1]) is Receipt.DROPPED
+    whole = {"type": kind, "epoch": "e", "at": 0, "text": "one two three"}
+    assert [replica.take(frame) for frame in (started, whole)] == [Receipt.APPLIED, Receipt.APPLIED]
+    later = {"type": kind, "epoch": "e", "at": 20, "text": "five"}
+    assert [replica.take(frame) for frame in (started, later)] == [Receipt.APPLIED, Receipt.APPLIED]
+    assert said() == "one two threefive"
