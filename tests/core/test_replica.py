@@ -202,9 +202,12 @@ def test_a_patch_that_does_not_fit_leaves_the_value_as_it_was() -> None:
 
 @pytest.mark.parametrize("kind", ["text", "reasoning"])
 def test_a_gap_in_a_text_is_asked_for_again(kind: str) -> None:
-    """What comes behind it is not taken; the first after an answer may begin later, as the oldest is not kept for ever."""
+    """What comes behind it is not taken; the first after an answer may begin later: the oldest is not kept for ever."""
     replica = Replica("text")
-    said = (lambda: replica.value) if kind == "text" else (lambda: replica.reasoning)
+
+    def said() -> Any:
+        return replica.value if kind == "text" else replica.reasoning
+
     started = {"type": "started", "epoch": "e", "state": "running"}
     passages = [{"type": kind, "epoch": "e", "at": at, "text": text} for at, text in ((0, "one "), (8, "three"))]
     assert [replica.take(frame) for frame in (started, *passages)] == [Receipt.APPLIED, Receipt.APPLIED, Receipt.GAP]

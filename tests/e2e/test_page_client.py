@@ -136,3 +136,28 @@ async def test_a_line_that_holds_is_kept_and_a_lost_one_comes_back_with_the_netw
         "statuses": ["waiting", "connecting", "open", "closed"],
         "isAnother": True,
     }
+
+_KEPT = (
+    "async () => {"
+    + _CONNECTED
+    + """
+  const [{ name, example }] = welcome.extractors;
+  const follow = session.follow({ channel: "kept" });
+  const watch = session.extract({ extractor: name, input: example.input, channel: "kept" });
+  await follow[Symbol.asyncIterator]().next();
+  const counts = [];
+  follow.subscribe(({ extractions }) => counts.push(extractions.length));
+  session.interrupt();
+  await watch.result;
+  for await (const { state } of follow) if (state === "completed") break;
+  session.close();
+  return counts;
+}"""
+)
+
+
+async def test_what_is_followed_stays_while_the_line_is_away(browser: Browser, gateway_url: str) -> None:
+    """Over a lost line the list has the running extraction all the time, so that nothing on a page flickers."""
+    page = await browser.new_page()
+    await page.goto(f"{gateway_url}/?play=0")
+    assert set(await page.evaluate(_KEPT)) == {1}
