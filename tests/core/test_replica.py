@@ -208,7 +208,7 @@ def test_a_gap_in_a_text_is_asked_for_again(kind: str) -> None:
     def said() -> Any:
         return replica.value if kind == "text" else replica.reasoning
 
-    started = {"type": "started", "epoch": "e", "state": "running"}
+    started: dict[str, Any] = {"type": "started", "epoch": "e", "state": "running"}
     passages = [{"type": kind, "epoch": "e", "at": at, "text": text} for at, text in ((0, "one "), (8, "three"))]
     assert [replica.take(frame) for frame in (started, *passages)] == [Receipt.APPLIED, Receipt.APPLIED, Receipt.GAP]
     assert said() == "one "
