@@ -5,7 +5,7 @@
 
 import { GatewayError, errorOf } from "./errors.js";
 import { FINAL, UNAUTHENTICATED, backoff } from "./reconnect.js";
-import { Store } from "./store.js";
+import { Store, report } from "./store.js";
 import { utf8 } from "./bytes.js";
 
 const SUBPROTOCOL = "extraction.v1";
@@ -100,10 +100,12 @@ export class Connection {
     const { ticket, token } = this.#options;
     if (!isAsked(ticket) && !isAsked(token)) return this.#dial(ticket, token);
     const { state } = this;
-    this.#credential().then(
-      (credential) => this.state === state && this.#dial(...credential),
-      () => this.state === state && this.#lost(1006),
-    );
+    this.#credential()
+      .then((credential) => this.state === state && this.#dial(...credential))
+      .catch((error) => {
+        report(error);
+        if (this.state === state) this.#lost(1006);
+      });
   }
 
   /** Something has changed around the line: see whether it holds, or try again now. */

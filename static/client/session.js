@@ -38,7 +38,7 @@ import { Watch } from "./watch.js";
 const HIDDEN_MS = 1000;
 
 export class Session {
-  /** Errors that belong to no watch, the newest one. @type {GatewayError | null} */
+  /** Errors that end no watch, the newest one. @type {GatewayError | null} */
   error = null;
   #connection;
   /** Watches and follows that have not ended. @type {Map<string, Live>} */
@@ -173,8 +173,8 @@ export class Session {
     const meant = this.#live.get(id ?? nonce ?? "");
     if (message.type === "error") {
       const error = errorOf(message);
-      if (!meant) this.error = error;
-      else if (!meant.isAnswered) meant.fail(error);
+      if (meant && !meant.isAnswered) meant.fail(error);
+      else this.error = error;
     } else meant?.receive(message, bytes);
   }
 }

@@ -1,5 +1,10 @@
 /** The newest state of something and who hears of the next, as React's `useSyncExternalStore` asks for it. */
 
+/** What nobody catches is seen all the same. @param {unknown} error */
+export function report(error) {
+  (globalThis.reportError ?? console.error)(error);
+}
+
 /**
  * Tell everybody; who fails at it disturbs no other and no stream, and is reported as what nobody caught.
  *
@@ -12,7 +17,7 @@ export function tell(listeners, ...told) {
     try {
       listener(...told);
     } catch (error) {
-      (globalThis.reportError ?? console.error)(error);
+      report(error);
     }
   }
 }

@@ -117,6 +117,19 @@ test("a credential that does not hold is called so", async () => {
   await assert.rejects(watch.result, { code: "unauthenticated", param: "token" });
 });
 
+test("a credential that cannot be had is reported, and asked for again", async (context) => {
+  const messages = reported(context);
+  let asked = 0;
+  const token = async () => (++asked === 1 ? fail() : "fresh");
+  const { server, clock, session } = setUp({ token });
+  await new Promise(setImmediate);
+  assert.deepEqual([messages, session.getSnapshot().status], [["my fault"], "waiting"]);
+  clock.advance(500);
+  await new Promise(setImmediate);
+  server.socket.onopen?.();
+  assert.equal(server.socket.take()[0].token, "fresh");
+});
+
 for (const type of /** @type {const} */ (["text", "reasoning"]))
   test(`a gap in ${type} is asked for again; the oldest may be kept no longer`, () => {
     const { server, session } = welcomed();
