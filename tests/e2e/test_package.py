@@ -8,6 +8,7 @@ from pathlib import Path
 import anyio
 import pytest
 
+from tests.test_documents import blocks
 from tools import node
 
 pytestmark = [pytest.mark.anyio, pytest.mark.e2e]
@@ -45,9 +46,22 @@ session.subscribe(({ status }) => {
 await session.connected().catch(({ code }) => console.log(code, tries));
 """
 
+_BEFORE_SLOT = """
+import { WebSocket } from "ws";
+globalThis.WebSocket = WebSocket;
+"""
+
+_BEHIND_SLOT = """
+const [{ example }] = (await session.connected()).extractors;
+const { users } = await slot.start(example.input).result;
+session.close();
+console.log(slot.getSnapshot().status, users.length);
+"""
+
 _TYPED = """
 import { GatewayError, connect } from "extraction-gateway-client";
 import { useExtraction, useWatch } from "extraction-gateway-client/react";
+import { Slot } from "extraction-gateway-client/slot";
 import { WebSocket } from "ws";
 import { z } from "zod";
 
@@ -79,6 +93,9 @@ for (const conference of [session.extract({ schema, input: "…" }), session.ext
 (await session.extract({ extractor: name, encoding: "text" }).result) satisfies string;
 for await (const items of session.extract({ schema, encoding: "items" })) items satisfies { valid: boolean }[];
 for await (const value of session.extract({ extractor: name })) value.users.map(({ name }: { name: string }) => name);
+
+const slot = new Slot({ current: { session, request: { extractor: name } } });
+slot.subscribe(({ status, value }) => console.log(status, value));
 
 export function useConference(text: string) {
   const { data, start } = useExtraction<Conference>(session, { extractor: name, onEnd: ({ status }) => status });
@@ -135,6 +152,16 @@ async def test_a_gateway_that_is_away_is_waited_for(installed: Path) -> None:
     """The `ws` of npm throws what nobody hears: a refused connection, one that is closed while it opens."""
     (installed / "away.mjs").write_text(_AWAY)
     assert await running("node", "away.mjs", where=installed) == "closed 3\n"
+
+
+async def test_a_slot_is_a_store_without_a_framework(installed: Path, gateway_url: str) -> None:
+    """As docs/react.md has it."""
+    (block,) = blocks((ROOT / "docs" / "react.md").read_text(), "js")
+    shown = block.replace("ws://127.0.0.1:8080", gateway_url)
+    assert shown != block
+    (installed / "slot.mjs").write_text(_BEFORE_SLOT + shown + _BEHIND_SLOT)
+    *_, last = (await running("node", "slot.mjs", where=installed)).splitlines()
+    assert last == "completed 4"
 
 
 async def test_its_types_hold_for_a_strict_project(installed: Path) -> None:

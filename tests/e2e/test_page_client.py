@@ -137,6 +137,7 @@ async def test_a_line_that_holds_is_kept_and_a_lost_one_comes_back_with_the_netw
         "isAnother": True,
     }
 
+
 _KEPT = (
     "async () => {"
     + _CONNECTED
