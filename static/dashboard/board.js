@@ -1,10 +1,13 @@
-/** The extractions as two lists of cards: those that run or wait, and those that ended, the newest first. */
+/** The extractions as two lists of cards: those that run, then those that wait; and those that ended, the newest first. */
 
 import { byId, place, setText } from "../page/dom.js";
 import { card } from "./card.js";
+import { live, moreWords, past } from "./order.js";
 
 /** So many cards are drawn before one asks for more, and by so many each time. */
 const STEP = 24;
+/** So many of those that wait, before one asks for more. */
+const FEW = 6;
 
 /**
  * @typedef {import("./ledger.js").Heard} Heard
@@ -16,7 +19,7 @@ export class Board {
   #cards = new Map();
   /** Those that can be seen just now. @type {Set<string>} */
   #inSight = new Set();
-  #most = { now: STEP, past: 2 * STEP };
+  #most = { now: STEP, queued: FEW, past: 2 * STEP };
   /** Where to go on reading once more are drawn. @type {{name: "now" | "past", at: number} | null} */
   #next = null;
   #eyes;
@@ -37,16 +40,15 @@ export class Board {
    * @returns {number} how many cards are new
    */
   show(records, now_ms) {
-    const now = records.filter(({ ended_ms }) => ended_ms === null);
-    const past = records.filter(({ ended_ms }) => ended_ms !== null).sort((a, b) => b.since_ms - a.since_ms);
-    const drawn = [...now.slice(0, this.#most.now), ...past.slice(0, this.#most.past)];
+    const shares = { now: live(records, this.#most), past: past(records, this.#most.past) };
+    const drawn = [...shares.now.drawn, ...shares.past.drawn];
     this.#forgetOthers(drawn);
     const before = this.#cards.size;
     keepingFocus(() => {
-      this.#list("now", now, now_ms);
-      this.#list("past", past, now_ms);
+      this.#list("now", shares.now, now_ms);
+      this.#list("past", shares.past, now_ms);
     });
-    byId("now-none").hidden = now.length > 0;
+    byId("now-none").hidden = shares.now.drawn.length > 0;
     for (const name of ["now", "past"]) byId(name).hidden = records.length === 0;
     if (this.#next) byId(`${this.#next.name}-list`).children[this.#next.at]?.querySelector("button")?.focus();
     this.#next = null;
@@ -59,16 +61,14 @@ export class Board {
     return this.#cards.has(extraction);
   }
 
-  /** @param {"now" | "past"} name @param {readonly Heard[]} records @param {number} now_ms */
-  #list(name, records, now_ms) {
-    const shown = records.slice(0, this.#most[name]);
+  /** @param {"now" | "past"} name @param {import("./order.js").Share} share @param {number} now_ms */
+  #list(name, { drawn, left }, now_ms) {
     place(
       byId(`${name}-list`),
-      shown.map((heard) => this.#card(heard, now_ms).element),
+      drawn.map((heard) => this.#card(heard, now_ms).element),
     );
-    const left = records.length - shown.length;
-    byId(`${name}-more`).hidden = left === 0;
-    setText(byId(`${name}-more`), `Show more (${left.toLocaleString("en")} are not shown)`);
+    byId(`${name}-more`).hidden = left.length === 0;
+    setText(byId(`${name}-more`), moreWords(left));
   }
 
   /** @param {Heard} heard @param {number} now_ms */
@@ -120,6 +120,7 @@ export class Board {
   #showMore(name) {
     this.#next = { name, at: byId(`${name}-list`).childElementCount };
     this.#most[name] += 2 * STEP;
+    if (name === "now") this.#most.queued = this.#most.now;
     this.#onChange();
   }
 }

@@ -402,6 +402,23 @@ async def test_a_long_list_is_drawn_as_far_as_one_looks(page: Page, session: Ses
     await expect(page.locator("#past-more")).to_be_hidden()
 
 
+async def test_under_load_what_runs_is_drawn_before_what_waits(browser: Browser, gateway: Served) -> None:
+    """However much waits, and came later; a few of those are drawn, once all that runs is."""
+    between = Between()
+    async with opened(browser, f"{gateway.url}/dashboard?channel=demo", between) as page:
+        await sees(page, "#empty", "Nothing on the channel")
+        for number in range(100):
+            state = "running" if number < 30 else "queued"
+            between.say(announced(f"x{number}", state, f"2026-03-01T09:00:{number % 60:02}.000Z"))
+        await counts(page, running=30, queued=70)
+        await expect(page.locator(f"#now-list > {card('running')}")).to_have_count(24)
+        await expect(page.locator("#now-list > .run")).to_have_count(24)
+        await expect(page.locator("#now-more")).to_have_text("Show more (76 are not shown, 70 of them queued)")
+        await page.click("#now-more")
+        await expect(page.locator(f"#now-list > {card('running')}")).to_have_count(30)
+        await expect(page.locator("#now-list > .run >> nth=30")).to_have_attribute("data-extraction", "x30")
+
+
 async def test_no_more_is_watched_than_can_be_seen(browser: Browser, gateway: Served, session: Session) -> None:
     """Of twenty that run sixteen at most are watched at once, rarely told of, and none of them twice."""
     between = Between()
