@@ -77,17 +77,25 @@ function heardOf(extraction) {
   return { heard: ledger.record(extraction), now_ms: serverTime() };
 }
 
+/** What is known besides the records. @returns {import("./figures.js").Known} */
+function known() {
+  return {
+    forgotten_ms: ledger.forgotten_ms,
+    timed: (extraction) => eyes.duration(extraction),
+    neverRan: (extraction) => eyes.neverRan(extraction),
+  };
+}
+
 function render() {
   const now_ms = serverTime();
   const records = ledger.newest;
-  const { forgotten_ms } = ledger;
-  draw(figures(records, now_ms, { forgotten_ms, timed: (extraction) => eyes.duration(extraction) }));
+  const isOpen = session.getSnapshot().status === "open";
+  const isSilent = isOpen && Date.now() - asked_ms >= SILENT_MS;
+  if (records.length > 0 || isSilent) draw(figures(records, now_ms, known()));
   isRushing = board.show(records, now_ms) > RUSH;
   byId("board").toggleAttribute("data-rush", isRushing);
   detail.show();
-  const isOpen = session.getSnapshot().status === "open";
   byId("board").toggleAttribute("data-lost", !isOpen);
-  const isSilent = isOpen && Date.now() - asked_ms >= SILENT_MS;
   const { error } = follow.getSnapshot();
   byId("empty").hidden = records.length > 0 || error !== null || !isSilent;
   showRefusal(error);

@@ -278,7 +278,7 @@ async def test_who_comes_late_counts_what_is_retained(browser: Browser, gateway:
     await ended(session, "ok", "fail", "ok")
     async with opened(browser, f"{gateway.url}/dashboard?channel=demo") as page:
         await counts(page, completed=2, failed=1)
-        await expect(page.locator('[data-tile="begun"] b')).to_have_text("0")
+        await expect(page.locator('[data-tile="begun"] b')).to_have_text("–")
         await expect(page.locator('[data-tile="ended"] b')).to_have_text("3")
         await expect(page.locator("#dots")).to_have_attribute("aria-label", re.compile("^Of 3 that ended"))
 
@@ -473,6 +473,7 @@ async def test_a_full_gateway_says_so_and_lets_the_page_in_later(browser: Browse
             await page.goto(f"{gateway.url}/dashboard")
             await sees(page, "#why", "The gateway is full")
             await expect(page.locator("#line")).to_be_hidden()
+            await expect(page.locator('[data-tile="running"] b')).to_have_text("–")
         await sees(page, "#empty", "Nothing on the channel")
         await expect(page.locator("#why")).to_be_hidden()
         await page.close()
