@@ -8,6 +8,8 @@ import { live, moreWords, past } from "./order.js";
 const STEP = 24;
 /** So many of those that wait, before one asks for more. */
 const FEW = 6;
+/** Where more cards than this are new at once, nobody can read them: they come without a flourish. */
+const RUSH = 8;
 
 /**
  * @typedef {import("./ledger.js").Heard} Heard
@@ -19,6 +21,8 @@ export class Board {
   #cards = new Map();
   /** Those that can be seen just now. @type {Set<string>} */
   #inSight = new Set();
+  /** New since they were drawn last. @type {Element[]} */
+  #fresh = [];
   #most = { now: STEP, queued: FEW, past: 2 * STEP };
   /** Where to go on reading once more are drawn. @type {{name: "now" | "past", at: number} | null} */
   #next = null;
@@ -37,13 +41,12 @@ export class Board {
   /**
    * @param {readonly Heard[]} records the newest first
    * @param {number} now_ms the server's
-   * @returns {number} how many cards are new
+   * @returns {boolean} whether so many cards are new that nobody can read them
    */
   show(records, now_ms) {
     const shares = { now: live(records, this.#most), past: past(records, this.#most.past) };
     const drawn = [...shares.now.drawn, ...shares.past.drawn];
     this.#forgetOthers(drawn);
-    const before = this.#cards.size;
     keepingFocus(() => {
       this.#list("now", shares.now, now_ms);
       this.#list("past", shares.past, now_ms);
@@ -53,7 +56,15 @@ export class Board {
     if (this.#next) byId(`${this.#next.name}-list`).children[this.#next.at]?.querySelector("button")?.focus();
     this.#next = null;
     this.#look(drawn);
-    return this.#cards.size - before;
+    return this.#flourish();
+  }
+
+  /** What is moved, or was there before, does not come in again: it would be unseen for a while. */
+  #flourish() {
+    const isRush = this.#fresh.length > RUSH;
+    for (const element of this.#fresh) element.classList.toggle("is-new", !isRush);
+    this.#fresh = [];
+    return isRush;
   }
 
   /** Whether its card is drawn. @param {string} extraction */
@@ -82,6 +93,10 @@ export class Board {
   #make(extraction) {
     const made = card(extraction, this.#eyes);
     this.#cards.set(extraction, made);
+    this.#fresh.push(made.element);
+    made.element.addEventListener("animationend", ({ target }) => {
+      if (target === made.element) made.element.classList.remove("is-new");
+    });
     this.#observer.observe(made.element);
     return made;
   }

@@ -18,8 +18,7 @@ import { whyNot } from "./why.js";
 
 /** What happens is drawn together, so often at most: a wall is read calmly, whatever comes. */
 const DRAW_MS = 200;
-/** Where more cards than this are new at once, nobody can read them: they come more rarely, and without a flourish. */
-const RUSH = 8;
+/** Where more is new at once than anybody can read, it comes more rarely. */
 const RUSH_MS = 1000;
 const TICK_MS = 1000;
 /** Screen readers hear of news so often at most. */
@@ -92,8 +91,7 @@ function render() {
   const isOpen = session.getSnapshot().status === "open";
   const isSilent = isOpen && Date.now() - asked_ms >= SILENT_MS;
   if (records.length > 0 || isSilent) draw(figures(records, now_ms, known()));
-  isRushing = board.show(records, now_ms) > RUSH;
-  byId("board").toggleAttribute("data-rush", isRushing);
+  isRushing = board.show(records, now_ms);
   detail.show();
   byId("board").toggleAttribute("data-lost", !isOpen);
   const { error } = follow.getSnapshot();
