@@ -29,7 +29,7 @@ export function past(records, most) {
 /** What the button for more says. @param {readonly Heard[]} left */
 export function moreWords(left) {
   const queued = left.filter(({ state }) => state === "queued").length;
-  const waits = queued === 0 ? "" : queued === left.length ? ", queued" : `, ${queued.toLocaleString("en")} of them queued`;
+  const waits = queued === 0 ? "" : queued === left.length ? ", all queued" : `, ${queued.toLocaleString("en")} of them queued`;
   return `Show more (${left.length.toLocaleString("en")} ${left.length === 1 ? "is" : "are"} not shown${waits})`;
 }
 

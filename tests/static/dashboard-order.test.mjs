@@ -32,7 +32,7 @@ describe("the cards of what goes on", () => {
   test("are, behind all that run, of a few that wait: those that are next", () => {
     const share = live(busy, { now: 72, queued: 6 });
     assert.deepEqual(names(share).slice(62), ["running1", "running0", "queued0", "queued1", "queued2", "queued3", "queued4", "queued5"]);
-    assert.equal(moreWords(share.left), "Show more (130 are not shown, queued)");
+    assert.equal(moreWords(share.left), "Show more (130 are not shown, all queued)");
   });
 
   test("are of no more that wait than there is room for, also once more are wanted", () => {
