@@ -1,10 +1,15 @@
-/** The extractions as two lists of cards: those that run or wait, and those that ended, the newest first. */
+/** The extractions as two lists of cards: those that run, then those that wait; and those that ended, the newest first. */
 
 import { byId, place, setText } from "../page/dom.js";
 import { card } from "./card.js";
+import { live, moreWords, past } from "./order.js";
 
 /** So many cards are drawn before one asks for more, and by so many each time. */
 const STEP = 24;
+/** So many of those that wait, before one asks for more. */
+const FEW = 6;
+/** Where more cards than this are new at once, nobody can read them: they come without a flourish. */
+const RUSH = 8;
 
 /**
  * @typedef {import("./ledger.js").Heard} Heard
@@ -16,7 +21,9 @@ export class Board {
   #cards = new Map();
   /** Those that can be seen just now. @type {Set<string>} */
   #inSight = new Set();
-  #most = { now: STEP, past: 2 * STEP };
+  /** New since they were drawn last. @type {Element[]} */
+  #fresh = [];
+  #most = { now: STEP, queued: FEW, past: 2 * STEP };
   /** Where to go on reading once more are drawn. @type {{name: "now" | "past", at: number} | null} */
   #next = null;
   #eyes;
@@ -34,24 +41,30 @@ export class Board {
   /**
    * @param {readonly Heard[]} records the newest first
    * @param {number} now_ms the server's
-   * @returns {number} how many cards are new
+   * @returns {boolean} whether so many cards are new that nobody can read them
    */
   show(records, now_ms) {
-    const now = records.filter(({ ended_ms }) => ended_ms === null);
-    const past = records.filter(({ ended_ms }) => ended_ms !== null).sort((a, b) => b.since_ms - a.since_ms);
-    const drawn = [...now.slice(0, this.#most.now), ...past.slice(0, this.#most.past)];
+    const shares = { now: live(records, this.#most), past: past(records, this.#most.past) };
+    const drawn = [...shares.now.drawn, ...shares.past.drawn];
     this.#forgetOthers(drawn);
-    const before = this.#cards.size;
     keepingFocus(() => {
-      this.#list("now", now, now_ms);
-      this.#list("past", past, now_ms);
+      this.#list("now", shares.now, now_ms);
+      this.#list("past", shares.past, now_ms);
     });
-    byId("now-none").hidden = now.length > 0;
+    byId("now-none").hidden = shares.now.drawn.length > 0;
     for (const name of ["now", "past"]) byId(name).hidden = records.length === 0;
     if (this.#next) byId(`${this.#next.name}-list`).children[this.#next.at]?.querySelector("button")?.focus();
     this.#next = null;
     this.#look(drawn);
-    return this.#cards.size - before;
+    return this.#flourish();
+  }
+
+  /** What is moved, or was there before, does not come in again: it would be unseen for a while. */
+  #flourish() {
+    const isRush = this.#fresh.length > RUSH;
+    for (const element of this.#fresh) element.classList.toggle("is-new", !isRush);
+    this.#fresh = [];
+    return isRush;
   }
 
   /** Whether its card is drawn. @param {string} extraction */
@@ -59,16 +72,14 @@ export class Board {
     return this.#cards.has(extraction);
   }
 
-  /** @param {"now" | "past"} name @param {readonly Heard[]} records @param {number} now_ms */
-  #list(name, records, now_ms) {
-    const shown = records.slice(0, this.#most[name]);
+  /** @param {"now" | "past"} name @param {import("./order.js").Share} share @param {number} now_ms */
+  #list(name, { drawn, left }, now_ms) {
     place(
       byId(`${name}-list`),
-      shown.map((heard) => this.#card(heard, now_ms).element),
+      drawn.map((heard) => this.#card(heard, now_ms).element),
     );
-    const left = records.length - shown.length;
-    byId(`${name}-more`).hidden = left === 0;
-    setText(byId(`${name}-more`), `Show more (${left.toLocaleString("en")} are not shown)`);
+    byId(`${name}-more`).hidden = left.length === 0;
+    setText(byId(`${name}-more`), moreWords(left));
   }
 
   /** @param {Heard} heard @param {number} now_ms */
@@ -82,6 +93,10 @@ export class Board {
   #make(extraction) {
     const made = card(extraction, this.#eyes);
     this.#cards.set(extraction, made);
+    this.#fresh.push(made.element);
+    made.element.addEventListener("animationend", ({ target }) => {
+      if (target === made.element) made.element.classList.remove("is-new");
+    });
     this.#observer.observe(made.element);
     return made;
   }
@@ -120,6 +135,7 @@ export class Board {
   #showMore(name) {
     this.#next = { name, at: byId(`${name}-list`).childElementCount };
     this.#most[name] += 2 * STEP;
+    if (name === "now") this.#most.queued = this.#most.now;
     this.#onChange();
   }
 }

@@ -3,7 +3,7 @@
 import { el, setText } from "../page/dom.js";
 import { inTime } from "../page/words.js";
 import { ago, inSeconds } from "./figures.js";
-import { shortWords } from "./words.js";
+import { shortWords, titleOf } from "./words.js";
 
 /**
  * @typedef {import("./ledger.js").Heard} Heard
@@ -29,7 +29,7 @@ export function card(extraction, eyes) {
     update(heard, now_ms) {
       const isOver = heard.ended_ms !== null;
       if (element.dataset.state !== heard.state) element.dataset.state = heard.state;
-      setText(open, heard.extractor);
+      setText(open, titleOf(heard));
       setText(state, heard.state);
       setText(time, isOver ? took(heard, eyes) : inSeconds(now_ms - heard.since_ms));
       const said = isOver ? past(heard, eyes, now_ms) : present(heard, eyes);

@@ -7,6 +7,7 @@ import { shareLink } from "./address.js";
 import { factsOf } from "./facts.js";
 import { inSeconds } from "./figures.js";
 import { VIEWS, sheet } from "./sheet.js";
+import { titleOf } from "./words.js";
 
 /**
  * @typedef {import("../client/index.js").Session} Session
@@ -58,13 +59,13 @@ export class Detail {
   open(heard) {
     this.#leave();
     this.#heard = heard;
-    const { extraction, extractor } = heard;
+    const { extraction } = heard;
+    setText(byId("detail-title"), titleOf(heard));
+    byId("share", HTMLAnchorElement).href = shareLink(extraction);
     const options = /** @type {const} */ ({ encoding: "append", interval_ms: INTERVAL_MS, progress: true });
     this.#watch = this.#session.watch({ extraction, ...options });
     this.#draw = sheet(this.#watch, () => this.#ask());
     this.#watch.subscribe(() => this.#ask());
-    setText(byId("detail-title"), extractor);
-    byId("share", HTMLAnchorElement).href = shareLink(extraction);
     this.#dialog.showModal();
     this.show();
   }

@@ -88,7 +88,12 @@ export class Eyes {
   /** How long it ran, as its ending says, in ms. @param {string} extraction */
   duration(extraction) {
     const { timing } = this.#endings.get(extraction) ?? {};
-    return timing ? timing.total_ms - timing.queued_ms : null;
+    return timing && !this.neverRan(extraction) ? timing.total_ms - timing.queued_ms : null;
+  }
+
+  /** Whether its ending says that it ended while it was queued. @param {string} extraction */
+  neverRan(extraction) {
+    return this.#endings.get(extraction)?.attempts === 0;
   }
 
   /** Look at nothing. */

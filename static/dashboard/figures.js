@@ -1,10 +1,13 @@
 /** What the records of a channel come to: counts, rates, durations, outcomes. Functions of records and a clock. */
 
+import { inTime } from "../page/words.js";
+
 /**
  * @typedef {import("./ledger.js").Heard} Heard
  *
  * @typedef {object} Known what is known besides the records
  * @property {(extraction: string) => number | null} [timed] how long one ran that nobody here heard begin, in ms
+ * @property {(extraction: string) => boolean} [neverRan] whether its ending says that it ended while it was queued
  * @property {number} [forgotten_ms] when the last one ended that is not among the records any more
  */
 
@@ -28,8 +31,8 @@ const MINUTE_MS = 60_000;
  * @typedef {object} Figures
  * @property {Counts} counts
  * @property {number} ended how many have
- * @property {number} untimed how many of those in the bars have no duration that anybody here knows
- * @property {number} begunPerMinute within the last minute
+ * @property {number} untimed how many of those in the bars ran for a time that nobody here knows
+ * @property {number | null} begunPerMinute within the last minute; null while one that ended in it has begun unheard
  * @property {number} endedPerMinute
  * @property {boolean} isCut there were more, which are forgotten
  * @property {boolean} isMinuteCut there were more in that minute, too
@@ -47,18 +50,20 @@ const MINUTE_MS = 60_000;
  * @param {Known} [known]
  * @returns {Figures}
  */
-export function figures(records, now_ms, { timed = () => null, forgotten_ms = -Infinity } = {}) {
+export function figures(records, now_ms, { forgotten_ms = -Infinity, ...known } = {}) {
   const counts = countsOf(records);
   const from_ms = (Math.floor(now_ms / BAR_MS) - BARS + 1) * BAR_MS;
-  const recent = records.flatMap((heard) => ended(heard, from_ms, timed));
+  const recent = records.flatMap((heard) => ended(heard, from_ms, known));
   const dots = recent.flatMap(dot);
   const sorted = dots.map(({ duration_ms }) => duration_ms).sort((a, b) => a - b);
   const isLately = (/** @type {number | null} */ at_ms) => at_ms !== null && at_ms > now_ms - MINUTE_MS;
   return {
     counts,
     ended: OUTCOMES.reduce((sum, outcome) => sum + counts[outcome], 0),
-    untimed: recent.length - dots.length,
-    begunPerMinute: records.filter(({ begun_ms }) => isLately(begun_ms)).length,
+    untimed: recent.filter(({ duration_ms, wasQueued }) => duration_ms === null && !wasQueued).length,
+    begunPerMinute: records.some(({ begun_ms, ended_ms }) => begun_ms === null && isLately(ended_ms))
+      ? null
+      : records.filter(({ begun_ms }) => isLately(begun_ms)).length,
     endedPerMinute: records.filter(({ ended_ms }) => isLately(ended_ms)).length,
     isCut: forgotten_ms > -Infinity,
     isMinuteCut: isLately(forgotten_ms),
@@ -88,23 +93,31 @@ function countsOf(records) {
   return counts;
 }
 
-/** @typedef {{state: Outcome, at_ms: number, duration_ms: number | null}} Recent */
+/**
+ * @typedef {object} Recent
+ * @property {Outcome} state
+ * @property {number} at_ms
+ * @property {number | null} duration_ms
+ * @property {boolean} wasQueued it ended without having run, so there is no duration to know
+ */
 
 /**
  * @param {Heard} heard
  * @param {number} from_ms
- * @param {(extraction: string) => number | null} timed
+ * @param {Known} known
  * @returns {Recent[]}
  */
-function ended({ extraction, state, ended_ms, running_ms }, from_ms, timed) {
+function ended({ extraction, state, begun_ms, ended_ms, running_ms }, from_ms, { timed, neverRan }) {
   if (ended_ms === null || ended_ms < from_ms) return [];
-  const duration_ms = running_ms === null ? timed(extraction) : ended_ms - running_ms;
-  return [{ state: /** @type {Outcome} */ (state), at_ms: ended_ms, duration_ms }];
+  const duration_ms = running_ms === null ? (timed?.(extraction) ?? null) : ended_ms - running_ms;
+  const wasCancelled = state === "cancelled" && begun_ms !== null && duration_ms === null;
+  const wasQueued = wasCancelled || neverRan?.(extraction) === true;
+  return [{ state: /** @type {Outcome} */ (state), at_ms: ended_ms, duration_ms, wasQueued }];
 }
 
 /** @param {Recent} recent @returns {Dot[]} */
-function dot({ duration_ms, ...recent }) {
-  return duration_ms === null ? [] : [{ ...recent, duration_ms: Math.max(0, duration_ms) }];
+function dot({ state, at_ms, duration_ms, wasQueued }) {
+  return duration_ms === null || wasQueued ? [] : [{ state, at_ms, duration_ms: Math.max(0, duration_ms) }];
 }
 
 /** What seems to lie ahead ended just now: clocks differ. @param {readonly Recent[]} recent @param {number} from_ms */
@@ -142,6 +155,13 @@ export function ago(ms) {
   if (ms < MINUTE_MS) return `${Math.floor(ms / 1000)} s ago`;
   if (ms < 60 * MINUTE_MS) return `${Math.floor(ms / MINUTE_MS)} min ago`;
   return `${Math.floor(ms / (60 * MINUTE_MS))} h ago`;
+}
+
+/** What stands below the median: of how many it is, where that is not all. @param {Figures} figures */
+export function timedWords({ dots, untimed, p90_ms }) {
+  const all = dots.length + untimed;
+  if (untimed > 0) return `${dots.length.toLocaleString("en")} of ${all.toLocaleString("en")} timed`;
+  return p90_ms === null ? "" : `90 % in ${inTime(p90_ms)}`;
 }
 
 /** In words that never say none of some, or all of less. @param {number} part @param {number} all */

@@ -18,8 +18,7 @@ import { whyNot } from "./why.js";
 
 /** What happens is drawn together, so often at most: a wall is read calmly, whatever comes. */
 const DRAW_MS = 200;
-/** Where more cards than this are new at once, nobody can read them: they come more rarely, and without a flourish. */
-const RUSH = 8;
+/** Where more is new at once than anybody can read, it comes more rarely. */
 const RUSH_MS = 1000;
 const TICK_MS = 1000;
 /** Screen readers hear of news so often at most. */
@@ -77,17 +76,24 @@ function heardOf(extraction) {
   return { heard: ledger.record(extraction), now_ms: serverTime() };
 }
 
+/** What is known besides the records. @returns {import("./figures.js").Known} */
+function known() {
+  return {
+    forgotten_ms: ledger.forgotten_ms,
+    timed: (extraction) => eyes.duration(extraction),
+    neverRan: (extraction) => eyes.neverRan(extraction),
+  };
+}
+
 function render() {
   const now_ms = serverTime();
   const records = ledger.newest;
-  const { forgotten_ms } = ledger;
-  draw(figures(records, now_ms, { forgotten_ms, timed: (extraction) => eyes.duration(extraction) }));
-  isRushing = board.show(records, now_ms) > RUSH;
-  byId("board").toggleAttribute("data-rush", isRushing);
-  detail.show();
   const isOpen = session.getSnapshot().status === "open";
-  byId("board").toggleAttribute("data-lost", !isOpen);
   const isSilent = isOpen && Date.now() - asked_ms >= SILENT_MS;
+  if (records.length > 0 || isSilent) draw(figures(records, now_ms, known()));
+  isRushing = board.show(records, now_ms);
+  detail.show();
+  byId("board").toggleAttribute("data-lost", !isOpen);
   const { error } = follow.getSnapshot();
   byId("empty").hidden = records.length > 0 || error !== null || !isSilent;
   showRefusal(error);

@@ -3,7 +3,7 @@
 import { byId, setText } from "../page/dom.js";
 import { inTime } from "../page/words.js";
 import { barChart, dotChart, sum } from "./charts.js";
-import { OUTCOMES, percent } from "./figures.js";
+import { OUTCOMES, percent, timedWords } from "./figures.js";
 
 /** @typedef {import("./figures.js").Figures} Figures */
 
@@ -26,13 +26,14 @@ export function summary() {
 }
 
 /** @param {Figures} figures */
-function showTiles({ counts, begunPerMinute, endedPerMinute, isMinuteCut, median_ms, p90_ms }) {
+function showTiles(figures) {
+  const { counts, begunPerMinute, endedPerMinute, isMinuteCut, median_ms } = figures;
   const more = isMinuteCut ? "+" : "";
   tile("running", String(counts.running), `${counts.queued} queued`);
-  tile("begun", begunPerMinute.toLocaleString("en") + more);
+  tile("begun", begunPerMinute === null ? "–" : begunPerMinute.toLocaleString("en") + more);
   tile("ended", endedPerMinute.toLocaleString("en") + more);
   const [figure = "–", unit = ""] = inTime(median_ms).split(/ (.*)/);
-  tile("median", figure, p90_ms === null ? "" : `90 % in ${inTime(p90_ms)}`, unit);
+  tile("median", figure, timedWords(figures), unit);
 }
 
 /** @param {string} name @param {string} figure @param {string} [more] @param {string} [unit] */

@@ -1,10 +1,18 @@
-/** What endings are called here: in the sentences of the page, one of them on a card. */
+/** What extractions and endings are called here: in the sentences of the page, one of them on a card. */
 
 import { errorOf } from "../client/errors.js";
 import { byId } from "../page/dom.js";
 import { adviceOn } from "../page/words.js";
 
 /** @typedef {import("../client/protocol.js").Terminal} Terminal */
+
+/** So much of an extraction's name tells those apart whose extractor has none. */
+const MARK_CHARS = 6;
+
+/** What one is called. @param {{extraction: string, extractor: string}} heard */
+export function titleOf({ extraction, extractor }) {
+  return extractor === "inline" ? `${extractor} · ${extraction.slice(0, MARK_CHARS)}` : extractor;
+}
 
 /**
  * One sentence on an ending that is not a whole value, or on checks that did not pass.

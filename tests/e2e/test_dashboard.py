@@ -278,7 +278,7 @@ async def test_who_comes_late_counts_what_is_retained(browser: Browser, gateway:
     await ended(session, "ok", "fail", "ok")
     async with opened(browser, f"{gateway.url}/dashboard?channel=demo") as page:
         await counts(page, completed=2, failed=1)
-        await expect(page.locator('[data-tile="begun"] b')).to_have_text("0")
+        await expect(page.locator('[data-tile="begun"] b')).to_have_text("–")
         await expect(page.locator('[data-tile="ended"] b')).to_have_text("3")
         await expect(page.locator("#dots")).to_have_attribute("aria-label", re.compile("^Of 3 that ended"))
 
@@ -402,6 +402,84 @@ async def test_a_long_list_is_drawn_as_far_as_one_looks(page: Page, session: Ses
     await expect(page.locator("#past-more")).to_be_hidden()
 
 
+async def test_under_load_what_runs_is_drawn_before_what_waits(browser: Browser, gateway: Served) -> None:
+    """However much waits, and came later; a few of those are drawn, once all that runs is."""
+    between = Between()
+    async with opened(browser, f"{gateway.url}/dashboard?channel=demo", between) as page:
+        await sees(page, "#empty", "Nothing on the channel")
+        for number in range(100):
+            state = "running" if number < 30 else "queued"
+            between.say(announced(f"x{number}", state, f"2026-03-01T09:00:{number % 60:02}.000Z"))
+        await counts(page, running=30, queued=70)
+        await expect(page.locator(f"#now-list > {card('running')}")).to_have_count(24)
+        await expect(page.locator("#now-list > .run")).to_have_count(24)
+        await expect(page.locator("#now-more")).to_have_text("Show more (76 are not shown, 70 of them queued)")
+        await page.click("#now-more")
+        await expect(page.locator(f"#now-list > {card('running')}")).to_have_count(30)
+        await expect(page.locator("#now-list > .run >> nth=30")).to_have_attribute("data-extraction", "x30")
+
+
+async def test_cards_that_are_there_do_not_come_in_again(browser: Browser, gateway: Served) -> None:
+    """Neither when a rush is over nor when they are moved: they would be unseen for a while."""
+    between = Between()
+    async with opened(browser, f"{gateway.url}/dashboard?channel=demo", between) as page:
+        await sees(page, "#empty", "Nothing on the channel")
+        await page.evaluate(
+            "window.come = []; document.addEventListener('animationstart', ({animationName, target}) =>"
+            " animationName === 'arrive' && come.push(target.dataset.extraction))"
+        )
+        for number in range(20):
+            between.say(announced(f"x{number}", "running", f"2026-03-01T09:00:{number:02}.000Z"))
+        await expect(page.locator("#now-list > .run")).to_have_count(20)
+        between.say(announced("one", "running", "2026-03-01T09:01:00.000Z"))
+        await expect(page.locator("#now-list > .run")).to_have_count(21)
+        await page.wait_for_function("come.includes('one')")
+        await expect(page.locator(".run.is-new")).to_have_count(0)
+        between.say(announced("one", "completed", "2026-03-01T09:01:01.000Z"))
+        await expect(page.locator("#past-list > .run")).to_have_count(1)
+        assert await page.evaluate("new Promise((then) => requestAnimationFrame(() => then(come)))") == ["one"]
+
+
+async def test_the_dialog_is_seen_at_once(page: Page, session: Session) -> None:
+    """Its head and its words, before anything has come, and from the first frame of its coming in."""
+    await extracted(session, "hold")
+    seen = await page.locator(f"{card('running')} .run-open").evaluate(
+        "(button) => { button.click(); const dialog = document.querySelector('#detail');"
+        " const motions = dialog.getAnimations(); for (const each of motions) { each.pause(); each.currentTime = 0; }"
+        " return [motions.length, getComputedStyle(dialog).opacity,"
+        " dialog.innerText.split('\\n').map((line) => line.trim()).filter(Boolean)]; }"
+    )
+    assert seen[:2] == [1, "1"]
+    assert {"meeting", "running", "Nothing has arrived yet."} <= set(seen[2])
+
+
+async def test_outcomes_differ_where_the_system_chooses_the_colours(
+    browser: Browser, gateway: Served, session: Session
+) -> None:
+    """In a mode of high contrast: in the bar, the charts, and the signs of what runs and waits."""
+    between = Between()
+    async with opened(browser, f"{gateway.url}/dashboard?channel=demo", between, forced_colors="active") as page:
+        await sees(page, "#empty", "Nothing on the channel")
+        await ended(session, "ok", "fail", "cut")
+        await (await extracted(session, "hold")).cancel()
+        await extracted(session, "hold")
+        between.say(announced("x", "queued", "2026-03-01T09:00:00.000Z"))
+        await counts(page, running=1, queued=1, completed=1, failed=1, incomplete=1, cancelled=1)
+        looks = "(all) => all.map((each) => { const {%s} = getComputedStyle(each); return [%s].join(); })"
+        for places, what in (
+            ("#mix span", "backgroundColor, borderColor, borderStyle"),
+            ("#bars path", "fill, stroke, strokeDasharray"),
+            ("#dots path[data-state]", "stroke, strokeLinecap"),
+        ):
+            assert len(set(await page.locator(places).evaluate_all(looks % (what, what)))) == 4, places
+        sign = (
+            "(each) => { const {backgroundColor, borderStyle} = getComputedStyle(each, '::before');"
+            " return [backgroundColor !== getComputedStyle(document.body).backgroundColor, borderStyle]; }"
+        )
+        assert (await page.locator(f"{card('running')} .run-state").evaluate(sign))[0]
+        assert (await page.locator(f"{card('queued')} .run-state").evaluate(sign))[1] == "solid"
+
+
 async def test_no_more_is_watched_than_can_be_seen(browser: Browser, gateway: Served, session: Session) -> None:
     """Of twenty that run sixteen at most are watched at once, rarely told of, and none of them twice."""
     between = Between()
@@ -456,6 +534,7 @@ async def test_a_full_gateway_says_so_and_lets_the_page_in_later(browser: Browse
             await page.goto(f"{gateway.url}/dashboard")
             await sees(page, "#why", "The gateway is full")
             await expect(page.locator("#line")).to_be_hidden()
+            await expect(page.locator('[data-tile="running"] b')).to_have_text("–")
         await sees(page, "#empty", "Nothing on the channel")
         await expect(page.locator("#why")).to_be_hidden()
         await page.close()

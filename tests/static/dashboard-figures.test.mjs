@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import fc from "fast-check";
 
-import { ago, figures, inSeconds, percent, quantile, roundTop } from "../../static/dashboard/figures.js";
+import { ago, figures, inSeconds, percent, quantile, roundTop, timedWords } from "../../static/dashboard/figures.js";
 import { Ledger } from "../../static/dashboard/ledger.js";
 
 /** @typedef {import("../../static/client/protocol.js").Announcement} Announcement */
@@ -50,7 +50,7 @@ describe("the figures", () => {
     assert.deepEqual(rest, {
       counts: { queued: 1, running: 2, completed: 2, incomplete: 0, failed: 1, cancelled: 1 },
       ended: 4,
-      untimed: 1,
+      untimed: 0,
       begunPerMinute: 4, // d, e, f, g: within the minute from 12:00:10
       endedPerMinute: 4, // a at 12:00:12, b, d, g
       isCut: false,
@@ -84,9 +84,30 @@ describe("the figures", () => {
   test("make up no duration for what had ended before it was heard of, and take the one its ending tells", () => {
     const ledger = heard([said("old", "completed", 0)]);
     const unknown = figures(ledger.newest, NOON_MS + 1000);
-    assert.deepEqual([unknown.ended, unknown.dots, unknown.untimed, unknown.begunPerMinute], [1, [], 1, 0]);
+    assert.deepEqual([unknown.ended, unknown.dots, unknown.untimed, timedWords(unknown)], [1, [], 1, "0 of 1 timed"]);
     const told = figures(ledger.newest, NOON_MS + 1000, { timed: () => 431 });
-    assert.deepEqual([told.median_ms, told.untimed], [431, 0]);
+    assert.deepEqual([told.median_ms, told.untimed, timedWords(told)], [431, 0, "90 % in 431 ms"]);
+  });
+
+  test("do not know how many have begun in a minute in which one ended whose begin nobody here heard", () => {
+    const ledger = heard([said("old", "completed", 0), said("a", "running", 30), said("a", "completed", 40)]);
+    const begun = [45, 59, 60, 89, 90].map((at_s) => figures(ledger.newest, NOON_MS + at_s * 1000).begunPerMinute);
+    assert.deepEqual(begun, [null, null, 1, 1, 0]);
+  });
+
+  test("say of how many the median is, and leave out what never ran", () => {
+    const ledger = heard([
+      ...["a", "b", "c"].map((name) => said(name, "completed", 1)), // who knows for how long
+      said("d", "running", 1),
+      said("d", "completed", 2),
+      said("e", "queued", 1),
+      said("e", "cancelled", 2), // while it was queued
+      said("f", "cancelled", 2), // so was this one, as its ending says
+    ]);
+    const known = { neverRan: (/** @type {string} */ name) => name === "f" };
+    const { dots, untimed, median_ms, ...rest } = figures(ledger.newest, NOON_MS + 3000, known);
+    assert.deepEqual([dots.length, untimed, median_ms], [1, 3, 1000]);
+    assert.equal(timedWords({ dots, untimed, median_ms, ...rest }), "1 of 4 timed");
   });
 
   test("have no duration below nought, should the server's clock be set back", () => {
@@ -130,10 +151,11 @@ function counted(all, now_ms) {
     const ran = of(end.extraction, "running");
     return ran ? [Date.parse(end.at) - Date.parse(ran)] : [];
   });
+  const isUnheard = (/** @type {Announcement | undefined} */ end) => end && isEnd(end.state) && minute(end.at) && !of(end.extraction, "queued") && !of(end.extraction, "running");
   const minute = (/** @type {string | undefined} */ at) => at !== undefined && Date.parse(at) > now_ms - 60_000;
   return {
     states: ends.map((end) => end?.state ?? "").sort(),
-    begun: names.filter((name) => minute(of(name, "queued") ?? of(name, "running"))).length,
+    begun: ends.some(isUnheard) ? null : names.filter((name) => minute(of(name, "queued") ?? of(name, "running"))).length,
     ended: ends.filter((end) => end && isEnd(end.state) && minute(end.at)).length,
     durations: durations.sort((a, b) => a - b),
   };

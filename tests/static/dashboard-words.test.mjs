@@ -6,6 +6,7 @@ import { describe, test } from "node:test";
 import { channelOf, shareLink, withChannel } from "../../static/dashboard/address.js";
 import { factsOf } from "../../static/dashboard/facts.js";
 import { glimpse } from "../../static/dashboard/glimpse.js";
+import { titleOf } from "../../static/dashboard/words.js";
 
 /** @typedef {import("../../static/client/protocol.js").Terminal} Terminal */
 
@@ -88,6 +89,13 @@ describe("the facts of an ending", () => {
       ["Open", "/a, the whole value"],
     ]);
   });
+});
+
+test("extractions with schemas of their own, which are all called inline, are told apart by their names", () => {
+  const [one, other] = ["6kIF3j5oxXHe5PzOBEcHzw", "Mw17Qg4DeBuJUto6lJJ0TA"];
+  const titles = [one, other].map((extraction) => titleOf({ extraction, extractor: "inline" }));
+  assert.deepEqual(titles, ["inline · 6kIF3j", "inline · Mw17Qg"]);
+  assert.equal(titleOf({ extraction: one, extractor: "meeting" }), "meeting");
 });
 
 describe("the address", () => {
