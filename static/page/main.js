@@ -64,7 +64,7 @@ function render() {
   const lane = lanes.selected;
   byId("start", HTMLButtonElement).disabled = !canStart();
   byId("begin").hidden = status !== "open" || lane !== null;
-  byId("share", HTMLButtonElement).disabled = !lane?.extraction || lane.word === "gone";
+  byId("share", HTMLButtonElement).disabled = !lane?.extraction || lane.isUnknown;
   setText(byId("start-text"), lanes.running.length > 0 ? "Start another" : "Start");
   byId("stop", HTMLButtonElement).disabled = !lane || lane.isOver || lane.isStopping;
   byId("stop-all").hidden = lanes.running.length < 2;
@@ -216,7 +216,7 @@ form.onEncoding((encoding) => {
 if (/Mac|iPhone|iPad/.test(navigator.userAgent)) setText(byId("start-key"), "⌘ ↵");
 if (isNarrow.matches) byId("wire", HTMLDetailsElement).open = false;
 theme(byId("theme", HTMLButtonElement));
-line(session, cut);
+line(session, cut, () => lanes.running.some((lane) => lane.isAnswered));
 pill(session);
 sharing(
   () => lanes.selected?.extraction,
