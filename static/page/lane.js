@@ -155,8 +155,8 @@ export class Lane {
 
   /** What to go on with after the page is loaded anew; null: nothing. @returns {LaneRecord | null} */
   get record() {
-    const { number, order, encoding, first_value_ms, total_ms, extraction } = this;
-    const times = { started_at: this.#started_at, first_value_ms, total_ms };
+    const { number, order, encoding, first_value_ms, total_ms, extraction, isUnknown } = this;
+    const times = { started_at: this.#started_at, first_value_ms, total_ms, isUnknown };
     const start = { number, order, encoding, interval_ms: this.#interval_ms };
     return extraction === null ? null : { ...start, ...times, ...this.meters.counted, extraction };
   }

@@ -147,10 +147,12 @@ function onConnection() {
 function goOn(welcome) {
   const before = recall();
   form.offer(welcome, before?.draft);
-  for (const record of before?.lanes ?? []) lanes.add(new Lane(session, record, schedule));
+  const names = namesIn(location.search);
+  const records = (before?.lanes ?? []).filter(({ isUnknown, extraction }) => !isUnknown || names.includes(extraction));
+  for (const record of records) lanes.add(new Lane(session, record, schedule));
   lanes.next = Math.max(lanes.next, before?.next ?? 1);
   lanes.selected = lanes.all.find(({ number }) => number === before?.selected) ?? lanes.selected;
-  for (const extraction of namesIn(location.search)) if (!isFollowed(extraction)) follow(extraction);
+  for (const extraction of names) if (!isFollowed(extraction)) follow(extraction);
   learn(session, lanes.all);
   const play = new URLSearchParams(location.search).get("play");
   if (lanes.all.length > 0 || play === "0") return;
@@ -218,10 +220,7 @@ if (isNarrow.matches) byId("wire", HTMLDetailsElement).open = false;
 theme(byId("theme", HTMLButtonElement));
 line(session, cut, () => lanes.running.some((lane) => lane.isAnswered));
 pill(session);
-sharing(
-  () => lanes.selected?.extraction,
-  () => (credential.isHeld ? credential.token() : undefined),
-);
+sharing(() => lanes.selected?.extraction, credential);
 byId("forget").addEventListener("click", () => {
   welcomed = null;
   forget();

@@ -42,6 +42,7 @@ export function factsOn({ name, model, state = "ready", reason, small }) {
     state: isRecorded ? "It plays a recorded answer; no model runs." : (STATES[state] ?? ""),
     why: reason ? `It was chosen because ${reason}.` : "",
     hasMore: isRecorded || small === true,
+    hasNone: isRecorded,
   };
 }
 

@@ -42,10 +42,15 @@ async def test_what_has_ended_stays_and_can_be_cleared_away(page: Page, between:
     await start(page, 1)
     await expect(page.locator(lane(9, "running"))).to_be_in_viewport(ratio=0.95)
     await expect(page.locator(".lane")).to_have_count(9)
+    await expect(page.locator("#lanes[data-before]:not([data-after])")).to_be_visible()
+    await page.click(f"{lane(1, 'cancelled')} .lane-choose")
+    await expect(page.locator("#lanes[data-after]:not([data-before])")).to_be_visible()
+    await page.click(f"{lane(9, 'running')} .lane-choose")
     cut_off = "[...document.querySelectorAll('.lane-title')].filter((e) => e.scrollWidth > e.clientWidth).length"
     assert await page.evaluate(cut_off) == 0
     await page.click("#clear")
     await expect(page.locator(".lane")).to_have_count(1)
+    await expect(page.locator("#lanes:not([data-before], [data-after])")).to_be_visible()
     await expect(page.locator("#clear")).to_be_hidden()
     await expect(page.locator(f"{lane(9, 'running')} .lane-choose")).to_be_focused()
 
