@@ -38,6 +38,15 @@ export class Credential {
     return this.#held !== undefined;
   }
 
+  /** Whether the gateway lets nobody in without a credential, as far as this tab knows. */
+  get isNeeded() {
+    return this.isHeld || this.#isByTicket;
+  }
+
+  get #isByTicket() {
+    return kept(this.#store, (store) => store.getItem(TICKET_KEY)) !== null;
+  }
+
   /** What a connection is opened with; after a refusal it waits for an answer. */
   token = () => this.#question?.promise ?? this.#held;
 
@@ -56,8 +65,7 @@ export class Credential {
 
   /** It does not hold: forget it, and let the next connection wait for another one. */
   refuse() {
-    const isByTicket = kept(this.#store, (store) => store.getItem(TICKET_KEY)) !== null;
-    this.wrong = this.isHeld ? "refused" : isByTicket ? "used" : "";
+    this.wrong = this.isHeld ? "refused" : this.#isByTicket ? "used" : "";
     this.#forgetToken();
     this.#question ??= question();
   }

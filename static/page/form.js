@@ -8,6 +8,7 @@ import { outline } from "./outline.js";
 import { OwnSchema } from "./ownschema.js";
 import { excessOf, hintOn } from "./provider.js";
 import { capital, samplesOf, textOf, titleOf } from "./samples.js";
+import { inBytes } from "./words.js";
 
 /**
  * @typedef {import("../client/protocol.js").Json} Json
@@ -278,6 +279,7 @@ export class Form {
     const { value } = this.#source;
     setText(byId("source-count"), value ? `${value.length.toLocaleString("en")} characters` : "");
     showOnly("source-size", this.#excess);
+    setText(byId("source-most"), inBytes(this.#welcome?.limits?.message_bytes ?? 0));
     showOnly("refusal", "");
     byId("undo").hidden = this.#replaced === null;
     this.#showHint();

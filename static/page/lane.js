@@ -103,14 +103,29 @@ export class Lane {
     return this.#state.ending !== null || this.#state.error !== null;
   }
 
-  /** Whether the gateway does not keep what is remembered here; of what was shared that is said, so it stays. */
+  /** Whether the gateway has heard of it on this connection. */
+  get isAnswered() {
+    return this.#watch.isAnswered;
+  }
+
+  /** Whether the gateway told of it since the page was loaded. */
+  get wasHeard() {
+    return this.frameCount > 0;
+  }
+
+  /** Whether the gateway does not know it, or not any more. */
+  get isUnknown() {
+    return this.extraction !== null && this.#state.error?.code === "not_found";
+  }
+
+  /** Whether it was remembered for nothing; of what was shared that is said, so it stays. */
   get isGone() {
-    return this.#past !== null && !this.isShared && this.#state.error?.code === "not_found";
+    return this.isUnknown && !this.isShared && !this.wasHeard;
   }
 
   /** In a word. */
   get word() {
-    if (this.isShared && this.#state.error?.code === "not_found") return "gone";
+    if (this.isUnknown) return "gone";
     return this.isStopping && !this.isOver ? "stopping" : wordFor(this.#state.status);
   }
 
@@ -140,8 +155,8 @@ export class Lane {
 
   /** What to go on with after the page is loaded anew; null: nothing. @returns {LaneRecord | null} */
   get record() {
-    const { number, order, encoding, first_value_ms, total_ms, extraction } = this;
-    const times = { started_at: this.#started_at, first_value_ms, total_ms };
+    const { number, order, encoding, first_value_ms, total_ms, extraction, isUnknown } = this;
+    const times = { started_at: this.#started_at, first_value_ms, total_ms, isUnknown };
     const start = { number, order, encoding, interval_ms: this.#interval_ms };
     return extraction === null ? null : { ...start, ...times, ...this.meters.counted, extraction };
   }

@@ -18,6 +18,7 @@ export class Lanes {
   next = 1;
   /** Which one was scrolled into sight. @type {Lane | null} */
   #sought = null;
+  #count = 0;
   #container;
   #onChange;
   /** @type {WeakMap<Lane, ReturnType<typeof entry>>} */
@@ -31,6 +32,8 @@ export class Lanes {
     this.#container = container;
     this.#onChange = onChange;
     container.addEventListener("keydown", (event) => this.#onKey(event));
+    container.addEventListener("scroll", () => this.#fade());
+    new ResizeObserver(() => this.#fade()).observe(container);
     byId("clear").addEventListener("click", () => this.#clear());
   }
 
@@ -83,10 +86,20 @@ export class Lanes {
   #seek(canClear) {
     const clear = byId("clear");
     const isOther = this.selected !== this.#sought || clear.hidden === canClear;
+    const isLonger = this.all.length !== this.#count;
+    this.#count = this.all.length;
     clear.hidden = !canClear;
     if (this.selected && isOther)
       this.#entries.get(this.selected)?.item.scrollIntoView({ block: "nearest", inline: "nearest" });
     this.#sought = this.selected;
+    if (isOther || isLonger) this.#fade();
+  }
+
+  /** Let the ends fade beyond which there are more. */
+  #fade() {
+    const { scrollLeft, scrollWidth, clientWidth } = this.#container;
+    this.#container.toggleAttribute("data-before", scrollLeft > 2);
+    this.#container.toggleAttribute("data-after", scrollLeft + clientWidth < scrollWidth - 2);
   }
 
   /** @param {Lane} lane */

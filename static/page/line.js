@@ -47,8 +47,9 @@ export class Cut {
 /**
  * @param {Session} session
  * @param {Cut} cut
+ * @param {() => boolean} [goesOn] whether the gateway goes on with something that was asked for before
  */
-export function line(session, cut) {
+export function line(session, cut, goesOn = () => false) {
   /** When the next try begins. */
   let due_ms = 0;
   let [wasOpen, isLost] = [false, false];
@@ -79,7 +80,7 @@ export function line(session, cut) {
     const status = wordOf(state, isCut);
     byId("connection").dataset.status = status;
     setText(byId("connection-text"), WORDS[status]);
-    setText(byId("line-text"), sentence(state, { wasOpen, isCut, left_ms }));
+    setText(byId("line-text"), sentence(state, { wasOpen, isCut, left_ms, goesOn: goesOn() }));
     if (left_ms > 0 || isBack) setTimeout(count, 250);
   };
   const show = () => {
@@ -119,19 +120,20 @@ function isFirstTry({ status, code }) {
 
 /**
  * @param {ConnectionState} state
- * @param {{wasOpen: boolean, isCut: boolean, left_ms: number}} more
+ * @param {{wasOpen: boolean, isCut: boolean, left_ms: number, goesOn: boolean}} more
  */
-function sentence(state, { wasOpen, isCut, left_ms }) {
+function sentence(state, { wasOpen, isCut, left_ms, goesOn }) {
   const { status, code } = state;
   if (status === "closed") return "";
   if (isLeaving(state)) return "The gateway is about to restart: what runs may end first, nothing new begins.";
-  if (status === "open") return "Connected again: what runs goes on where it was.";
-  const goesOn = wasOpen ? "; what runs goes on at the gateway." : ".";
-  if (isCut) return `You cut the line${goesOn} Back in ${inSeconds(left_ms)}.`;
-  if (!navigator.onLine) return `You are offline${goesOn} This page comes back by itself.`;
+  if (status === "open") return `Connected again${goesOn ? ": what runs goes on where it was." : "."}`;
+  if (isCut) return `You cut the line; what runs goes on at the gateway. Back in ${inSeconds(left_ms)}.`;
+  if (!navigator.onLine) return "You are offline. This page comes back by itself.";
   const next = left_ms <= 0 ? "Trying now …" : `Trying again in ${inSeconds(left_ms)}.`;
   if (code === RESTART) return `The gateway is restarting. ${next}`;
-  return wasOpen ? `The connection is lost${goesOn} ${next}` : `The gateway does not answer. ${next}`;
+  if (!wasOpen) return `The gateway does not answer. ${next}`;
+  const when = left_ms > 0 ? ` in ${inSeconds(left_ms)}` : "";
+  return `The connection is lost; this page tries again by itself${when}.`;
 }
 
 /** @param {number} ms */

@@ -64,7 +64,7 @@ function render() {
   const lane = lanes.selected;
   byId("start", HTMLButtonElement).disabled = !canStart();
   byId("begin").hidden = status !== "open" || lane !== null;
-  byId("share", HTMLButtonElement).disabled = !lane?.extraction || lane.word === "gone";
+  byId("share", HTMLButtonElement).disabled = !lane?.extraction || lane.isUnknown;
   setText(byId("start-text"), lanes.running.length > 0 ? "Start another" : "Start");
   byId("stop", HTMLButtonElement).disabled = !lane || lane.isOver || lane.isStopping;
   byId("stop-all").hidden = lanes.running.length < 2;
@@ -147,10 +147,12 @@ function onConnection() {
 function goOn(welcome) {
   const before = recall();
   form.offer(welcome, before?.draft);
-  for (const record of before?.lanes ?? []) lanes.add(new Lane(session, record, schedule));
+  const names = namesIn(location.search);
+  const records = (before?.lanes ?? []).filter(({ isUnknown, extraction }) => !isUnknown || names.includes(extraction));
+  for (const record of records) lanes.add(new Lane(session, record, schedule));
   lanes.next = Math.max(lanes.next, before?.next ?? 1);
   lanes.selected = lanes.all.find(({ number }) => number === before?.selected) ?? lanes.selected;
-  for (const extraction of namesIn(location.search)) if (!isFollowed(extraction)) follow(extraction);
+  for (const extraction of names) if (!isFollowed(extraction)) follow(extraction);
   learn(session, lanes.all);
   const play = new URLSearchParams(location.search).get("play");
   if (lanes.all.length > 0 || play === "0") return;
@@ -217,12 +219,9 @@ form.onEncoding((encoding) => {
 if (/Mac|iPhone|iPad/.test(navigator.userAgent)) setText(byId("start-key"), "⌘ ↵");
 if (isNarrow.matches) byId("wire", HTMLDetailsElement).open = false;
 theme(byId("theme", HTMLButtonElement));
-line(session, cut);
+line(session, cut, () => lanes.running.some((lane) => lane.isAnswered));
 pill(session);
-sharing(
-  () => lanes.selected?.extraction,
-  () => (credential.isHeld ? credential.token() : undefined),
-);
+sharing(() => lanes.selected?.extraction, credential);
 byId("forget").addEventListener("click", () => {
   welcomed = null;
   forget();

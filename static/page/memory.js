@@ -18,6 +18,7 @@ const KEY = "gateway.tab";
  * @property {number} started_at
  * @property {number | null} first_value_ms
  * @property {number | null} total_ms
+ * @property {boolean} [isUnknown] the gateway did not know it
  *
  * @typedef {Start & Past & import("./meters.js").Counted} LaneRecord
  *

@@ -94,6 +94,7 @@ export class OwnSchema {
     const { model, reason } = value === undefined ? { model: null, reason: problem } : read(value);
     byId("fields-box").hidden = model === null;
     byId("unshown").hidden = model !== null;
+    byId("unshown-note").hidden = value === undefined;
     byId("schema-title").hidden = model === null;
     this.#shown = model ? text : "";
     if (model) this.#builder.show(model);

@@ -13,8 +13,9 @@ export function pill(session) {
     if (!provider) return byId("provider-card").hidePopover?.();
     byId("provider").dataset.state = provider.state ?? "ready";
     setText(byId("provider-text"), pillText(provider));
-    const { hasMore, ...facts } = factsOn(provider);
+    const { hasMore, hasNone, ...facts } = factsOn(provider);
     byId("provider-more").hidden = !hasMore;
+    byId("provider-install").hidden = !hasNone;
     for (const [part, words] of Object.entries(facts)) {
       setText(byId(`provider-${part}`), words);
       byId(`provider-${part}`).hidden = words === "";

@@ -9,6 +9,8 @@ import { adviceOn, adviceOnReset, againWords } from "./words.js";
 const MAX_FIELDS = 5;
 /** What is said of a link that leads nowhere. @type {import("./words.js").Advice} */
 const GONE = { kind: "warning", key: "gone", said: "", fields: [], code: "", offer: null };
+/** What is said of a run that was there. @type {import("./words.js").Advice} */
+const UNKNOWN = { ...GONE, key: "unknown", offer: "again" };
 
 /**
  * A box that follows a lane.
@@ -50,7 +52,7 @@ function showAgain(left_ms) {
 /** @param {Lane} lane @returns {import("./words.js").Advice | null} */
 function wordsOn(lane) {
   const { error, reset, ending } = lane.state;
-  if (lane.word === "gone") return GONE;
+  if (lane.isUnknown) return lane.wasHeard ? UNKNOWN : GONE;
   if (error) return adviceOn(error, lane.isRecorded, ending?.type === "incomplete" ? ending.reason : "");
   return reset && !lane.isOver ? adviceOnReset(reset) : null;
 }

@@ -42,6 +42,7 @@ export function factsOn({ name, model, state = "ready", reason, small }) {
     state: isRecorded ? "It plays a recorded answer; no model runs." : (STATES[state] ?? ""),
     why: reason ? `It was chosen because ${reason}.` : "",
     hasMore: isRecorded || small === true,
+    hasNone: isRecorded,
   };
 }
 
@@ -117,7 +118,7 @@ export function stateWords({ state: { status, ending, reset }, hasBegun, isStopp
   const attempts = ending?.attempts ?? 1;
   const ended = ENDS[status];
   if (ended) return attempts > 1 ? `${ended}, after ${attempts} attempts` : ended;
-  if (isLost) return "Not connected; it goes on meanwhile …";
+  if (isLost) return "Not connected …";
   if (isStopping) return "Stopping …";
   if (hasBegun) return "Writing …";
   return reset ? `Attempt ${reset.attempt}: waiting for the first word …` : waitingFor(status, provider, ahead);

@@ -12,9 +12,9 @@ export const LOOPBACK = /^(localhost|.+\.localhost|127(\.\d+){3}|\[::1\])$/;
 
 /**
  * @param {() => string | null | undefined} selected the extraction that is looked at
- * @param {() => unknown} token what the page holds
+ * @param {Pick<import("./credential.js").Credential, "isHeld" | "isNeeded" | "token">} credential
  */
-export function sharing(selected, token) {
+export function sharing(selected, credential) {
   const field = byId("share-link", HTMLInputElement);
   byId("share-here").hidden = !LOOPBACK.test(location.hostname);
   setText(byId("share-host"), location.host);
@@ -34,10 +34,10 @@ export function sharing(selected, token) {
     if (!extraction) return;
     field.value = "";
     say("making");
-    const held = token();
+    const held = credential.isHeld && credential.token();
     const ticket = typeof held === "string" ? await ticketFor(held) : null;
     field.value = byId("share-open", HTMLAnchorElement).href = linkTo(extraction, ticket, location);
-    showOnly("share-way", ticket ? "ticket" : held ? "token" : "");
+    showOnly("share-way", ticket ? "ticket" : credential.isNeeded ? "token" : "");
     setText(byId("share-seconds"), String(ticket?.expires_in ?? ""));
     const copying = navigator.clipboard?.writeText(field.value) ?? Promise.reject();
     copying.then(

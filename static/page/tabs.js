@@ -1,4 +1,4 @@
-/** Tabs as the ARIA pattern has them: one is in the tab order, the arrows move between them. */
+/** Tabs as the ARIA pattern has them: one is in the tab order; the arrows, Home and End move between them. */
 
 /**
  * @param {HTMLElement[]} tabs
@@ -17,10 +17,10 @@ export function tabs(tabs, onSelect) {
   tabs.forEach((tab, at) => {
     tab.addEventListener("click", () => select(at));
     tab.addEventListener("keydown", (event) => {
-      const step = { ArrowRight: 1, ArrowLeft: tabs.length - 1 }[event.key];
-      if (step === undefined) return;
+      const last = tabs.length - 1;
+      const next = { ArrowRight: at < last ? at + 1 : 0, ArrowLeft: at > 0 ? at - 1 : last, Home: 0, End: last }[event.key];
+      if (next === undefined) return;
       event.preventDefault();
-      const next = (at + step) % tabs.length;
       select(next);
       tabs[next]?.focus();
     });

@@ -29,9 +29,10 @@ export function adviceOn(error, isRecorded, reason) {
     return { ...plain, kind: "warning", key: reason === "budget" ? reason : code, offer: "again" };
   if (isRecorded && code === "provider_error")
     return { ...plain, kind: "warning", key: "unrecorded", offer: "example" };
-  if (isAboutNoModel(error)) return { ...plain, key: "no model" };
+  if (isAboutModel(error) && !isNamed(error)) return { ...plain, key: "no model" };
   if (isRecorded && code === "invalid_output") return { ...plain, key: "same answer" };
-  return { ...plain, said: fields.length > 0 ? "" : sentence(error.message) };
+  const key = isAboutModel(error) ? "another model" : code;
+  return { ...plain, key, said: fields.length > 0 ? "" : sentence(error.message) };
 }
 
 /** What to say while another attempt is made. @param {import("../client/protocol.js").Reset} reset @returns {Advice} */
@@ -41,13 +42,14 @@ export function adviceOnReset({ attempt, reason, errors: fields = [] }) {
   return { kind: "calm", key, said, fields, code: reason, offer: null };
 }
 
-/**
- * Words about a model that was named begin with the field's name.
- *
- * @param {GatewayError} error
- */
-function isAboutNoModel({ code, param, message }) {
-  return code === "bad_request" && param === "model" && !message.startsWith("model:");
+/** @param {GatewayError} error */
+function isAboutModel({ code, param }) {
+  return code === "bad_request" && param === "model";
+}
+
+/** Words about a model that was named begin with the field's name. @param {GatewayError} error */
+function isNamed({ message }) {
+  return message.startsWith("model:");
 }
 
 /** The gateway's words as a sentence; what begins with a field's name keeps it. @param {string} text */

@@ -297,7 +297,7 @@ async def test_a_lost_line_loses_and_repeats_nothing(
         await counts(page, running=2, completed=1, failed=1)
         await expect(page.locator(".run-newest >> text=Bo Li")).to_have_count(2)
         await between.cut()
-        await sees(page, "#line", "The connection is lost; what runs goes on at the gateway.")
+        await sees(page, "#line", "The connection is lost; this page tries again by itself")
         await watch.cancel()
         with suppress(GatewayError):
             await watch.result()

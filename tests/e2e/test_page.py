@@ -212,10 +212,13 @@ async def test_a_schema_of_ones_own_is_checked_before_it_is_sent(page: Page) -> 
     await page.click("#start")
     await expect(page.locator("#schema-error")).to_contain_text("not JSON yet")
     await expect(page.locator(".lane")).to_have_count(0)
+    await page.click("#tab-schema-form")
+    await expect(page.locator("#unshown-reason")).to_contain_text("not JSON yet")
+    await expect(page.locator("#unshown-note")).to_be_hidden()
 
 
 async def test_the_other_views_show_the_same_run(page: Page) -> None:
-    """JSON and Wire are tabs, reached by the arrow keys."""
+    """JSON and Wire are tabs, reached by the arrow keys, Home and End."""
     await page.click("#start")
     await page.wait_for_selector(lane(1, "completed"))
     await page.focus("#tab-cards")
@@ -223,6 +226,32 @@ async def test_the_other_views_show_the_same_run(page: Page) -> None:
     await expect(page.locator("#json")).to_contain_text('"name": "John Doe')
     await page.keyboard.press("ArrowRight")
     await expect(page.locator("#log .frame").first).to_contain_text("completed")
+    for key, tab in (
+        ("Home", "#tab-cards"),
+        ("End", "#tab-wire"),
+        ("ArrowRight", "#tab-cards"),
+        ("ArrowLeft", "#tab-wire"),
+    ):
+        await page.keyboard.press(key)
+        await expect(page.locator(tab)).to_be_focused()
+        await expect(page.locator(tab)).to_have_attribute("aria-selected", "true")
+
+
+_GROUNDS = "(selectors) => selectors.map((each) => getComputedStyle(document.querySelector(each)).backgroundColor)"
+
+
+async def test_what_is_chosen_is_seen_in_forced_colours(page: Page) -> None:
+    """Where the system sets all colours: the encoding, the tabs of both kinds, and the bars of the wire."""
+    await page.select_option("#extractor", label=OWN)
+    await page.emulate_media(forced_colors="active")
+    for one, other in (
+        (".segments :checked + span", ".segments :not(:checked) + span"),
+        ("#tab-cards", "#tab-json"),
+        ("#tab-schema-form", "#tab-schema-json"),
+        (".meter-fill", ".meter-bar"),
+    ):
+        grounds = await page.evaluate(_GROUNDS, [one, other])
+        assert grounds[0] != grounds[1], one
 
 
 async def test_a_narrow_screen_needs_no_sideways_scrolling(browser: Browser, gateway_url: str) -> None:

@@ -42,10 +42,15 @@ async def test_what_has_ended_stays_and_can_be_cleared_away(page: Page, between:
     await start(page, 1)
     await expect(page.locator(lane(9, "running"))).to_be_in_viewport(ratio=0.95)
     await expect(page.locator(".lane")).to_have_count(9)
+    await expect(page.locator("#lanes[data-before]:not([data-after])")).to_be_visible()
+    await page.click(f"{lane(1, 'cancelled')} .lane-choose")
+    await expect(page.locator("#lanes[data-after]:not([data-before])")).to_be_visible()
+    await page.click(f"{lane(9, 'running')} .lane-choose")
     cut_off = "[...document.querySelectorAll('.lane-title')].filter((e) => e.scrollWidth > e.clientWidth).length"
     assert await page.evaluate(cut_off) == 0
     await page.click("#clear")
     await expect(page.locator(".lane")).to_have_count(1)
+    await expect(page.locator("#lanes:not([data-before], [data-after])")).to_be_visible()
     await expect(page.locator("#clear")).to_be_hidden()
     await expect(page.locator(f"{lane(9, 'running')} .lane-choose")).to_be_focused()
 
@@ -102,7 +107,11 @@ async def test_a_gateway_that_is_about_to_go_says_so(page: Page, between: Betwee
 
 
 async def test_a_line_that_is_cut_is_called_cut_and_then_back(page: Page) -> None:
-    """The page says whose doing it was, and that everything goes on."""
+    """The page says whose doing it was, and that everything goes on, where something does."""
+    await page.click("#cut")
+    await says(page, "#line", "Connected again.")
+    await page.click("#start")
+    await page.wait_for_selector("#cards td >> text=John")
     await page.click("#cut")
     await says(page, "#line", "You cut the line; what runs goes on at the gateway. Back in")
     await expect(page.locator("#connection")).to_have_text("Line cut")
@@ -123,7 +132,7 @@ async def test_a_machine_without_a_network_is_called_offline(page: Page) -> None
     await expect(page.locator("#connection")).to_have_text("Connected")
     await page.evaluate("sessionStorage.setItem('away', 'yes')")
     await page.click("#cut")
-    await says(page, "#line", "You are offline; what runs goes on at the gateway")
+    await says(page, "#line", "You are offline. This page comes back by itself.")
     await expect(page.locator("#connection")).to_have_text("Offline")
     await page.evaluate("sessionStorage.removeItem('away'); dispatchEvent(new Event('online'))")
     await expect(page.locator("#connection")).to_have_text("Connected")
@@ -140,3 +149,23 @@ async def test_the_browsers_own_undo_brings_back_a_text(page: Page) -> None:
     await expect(page.locator("#source")).to_have_value("A text of mine.")
     await expect(page.locator("#extractor")).to_have_value("conference")
     await expect(page.locator("#undo")).to_be_hidden()
+
+
+async def test_a_run_that_a_new_gateway_does_not_know_can_be_tried_again(page: Page, between: Between) -> None:
+    """A line that is lost promises nothing; one that is back says what became of the run, and offers it anew."""
+    await page.add_init_script("Math.random = () => 100")  # so the wait is long, and only the button ends it
+    await page.reload()
+    between.answers = lambda message: [{**STARTED, "id": message["id"]}]
+    await page.click("#start")
+    await page.wait_for_selector(lane(1, "running"))
+    await between.cut()
+    await says(page, "#line", "The connection is lost; this page tries again by itself")
+    await expect(page.locator("#state-text")).to_have_text("Not connected …")
+    await page.click("#retry")
+    await says(page, "#problem", "does not know this run any more: it was restarted, or it keeps it no longer")
+    await expect(page.locator("#line-text")).to_have_text("Connected again.")
+    await expect(page.locator(".lane-state")).to_contain_text("gone")
+    between.answers = None
+    await page.click("#again")
+    await page.wait_for_selector(lane(2, "completed"))
+    assert between.asked[1]["input"] == between.asked[0]["input"]

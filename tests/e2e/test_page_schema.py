@@ -126,6 +126,7 @@ async def test_what_the_form_cannot_show_stays_as_json_and_runs(page: Page, betw
     await page.fill("#schema", UNSHOWN)
     await page.click("#tab-schema-form")
     await expect(page.locator("#unshown")).to_contain_text('"anyOf" of /a')
+    await says(page, "#unshown", "more than the form can show")
     await page.click("#start")
     await page.wait_for_selector(lane(1, "failed"))
     assert between.asked[0]["schema"] == json.loads(UNSHOWN)
@@ -193,6 +194,18 @@ async def test_what_may_be_empty_is_said_and_stays_as_it_was_written(page: Page)
     await part(page, "1", "description").fill("How many")
     ways["b"]["description"] = "How many"
     assert (await schema_of(page))["properties"] == ways
+
+
+_REQUIRED = ".row-heads [title=Required], #fields > :last-child .row-required span"
+
+
+async def test_the_box_for_required_has_words_that_are_seen(page: Page) -> None:
+    """Beside it, or at the head of its column, at the widths that people have."""
+    for width in (360, 1000, 1280, 1920):
+        await page.set_viewport_size({"width": width, "height": 800})
+        await page.click("#add-field")
+        words = [await each.bounding_box() for each in await page.locator(_REQUIRED).all()]
+        assert any(box and box["width"] > 20 for box in words), width
 
 
 async def test_the_tabs_are_tabs(page: Page) -> None:

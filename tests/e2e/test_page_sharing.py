@@ -98,7 +98,11 @@ async def test_a_run_that_is_gone_says_so_until_it_is_taken_away(page: Page, gat
         await says(page, "#problem", "Ask for another link")
         await expect(page.locator(".lane-state")).to_contain_text("gone")
         await page.reload()
-    await page.click(f"{lane(1, 'failed')} .lane-stop")
+    await says(page, "#problem", "This run is gone")
+    await page.goto(f"{gateway_url}/?watch=nothing-either")
+    await expect(page.locator(".lane-state")).to_contain_text("gone")
+    await expect(page.locator(".lane")).to_have_count(1)
+    await page.click(f"{lane(2, 'failed')} .lane-stop")
     await page.reload()
     await says(page, "#invitation", "Press Start")
     assert page.url == f"{gateway_url}/"
@@ -109,6 +113,7 @@ async def test_the_link_is_copied_and_that_is_said(page: Page, gateway_url: str)
     link = await link_of_a_run(page)
     await says(page, "#share-said", "The link is copied")
     await says(page, "#share-card", "on this machine only")
+    await expect(page.locator("#share-way")).not_to_contain_text("token", use_inner_text=True)
     assert await page.evaluate("navigator.clipboard.readText()") == link
     assert link.startswith(f"{gateway_url}/?watch=")
     await page.keyboard.press("Escape")
@@ -165,6 +170,8 @@ async def test_a_page_with_a_token_puts_a_ticket_into_the_link(locked: Page) -> 
     await expect(other.locator("#cards tbody tr")).to_have_count(4)
     assert [between.sent[0].get(field) for field in ("ticket", "token")] == [unquote(ticket), None]
     assert other.url == address
+    assert await link_of(other) == address
+    await says(other, "#share-way", "Whoever opens it is asked for the token")
     third = await follower(locked, link)
     for tab in (third, other):
         await tab.reload()

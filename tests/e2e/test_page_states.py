@@ -338,7 +338,7 @@ async def test_nothing_starts_without_a_text(page: Page, between: Between) -> No
 async def test_a_text_that_is_too_long_is_told_before_it_is_sent(page: Page, between: Between) -> None:
     """Beyond the gateway's limit nothing starts; beyond what a small model reads it is only said."""
     await page.fill("#source", "é" * 140_000)
-    await says(page, "#source-size", "more than the gateway takes")
+    await says(page, "#source-size", "more than the 262 kB that the gateway takes")
     await page.click("#start")
     await says(page, "#refusal", "does not take that much")
     assert between.asked == []

@@ -38,6 +38,7 @@ describe("the provider", () => {
   test("says why it runs, and how to have another where that is worth it", () => {
     assert.equal(factsOn(openai).why, "It was chosen because OPENAI_API_KEY is set.");
     assert.deepEqual([openai, local, recorded].map((provider) => factsOn(provider).hasMore), [false, true, true]);
+    assert.deepEqual([openai, local, recorded].map((provider) => factsOn(provider).hasNone), [false, false, true]);
   });
 
   test("costs nothing where a recording plays or a model of this machine is there, as far as is known", () => {
@@ -52,6 +53,7 @@ describe("the provider", () => {
       state: "It is ready.",
       why: "",
       hasMore: false,
+      hasNone: false,
     });
     assert.equal(hintOn({ name: "other" }), null);
     assert.equal(hintOn(undefined), null);

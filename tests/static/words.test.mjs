@@ -27,12 +27,13 @@ test("what a retry can help may be tried again, in the gateway's own words", () 
   const { key, said, kind, offer } = adviceOn(failed, false);
   assert.deepEqual([key, kind, offer], ["provider_error", "problem", "again"]);
   assert.equal(said, "The provider answered 500.");
+  assert.match(wordsOn(key), /log says why.*key/);
 });
 
 test("a text without a recording is not tried again: it says what to do", () => {
   const { key, offer, code } = adviceOn(failed, true);
   assert.deepEqual([key, offer, code], ["unrecorded", "example", "provider_error"]);
-  assert.match(wordsOn(key), /example text.*OPENAI_API_KEY and GATEWAY_MODEL.*OPENAI_BASE_URL/);
+  assert.match(wordsOn(key), /example text.*OPENAI_API_KEY and GATEWAY_MODEL.*OPENAI_BASE_URL.*gateway model install/);
 });
 
 test("an answer that does not fit is told by its fields, once", () => {
@@ -77,9 +78,11 @@ test("a model that nobody chose is told by what to set, not as a request that is
   assert.match(wordsOn(key), /No model is chosen.*GATEWAY_MODEL.*--model/);
 });
 
-test("a model that was named and is not there is the request's own", () => {
+test("a model that was named and is not there is told by what may be named", () => {
   const error = new GatewayError("bad_request", "model: the local model is a; got 'b'", { param: "model" });
-  assert.match(wordsOn(adviceOn(error, false).key), /did not understand/);
+  const { key, said } = adviceOn(error, false);
+  assert.match(wordsOn(key), /model is not there.*leave the field Model empty/);
+  assert.equal(said, error.message);
 });
 
 test("words that begin with a field's name keep it", () => {
