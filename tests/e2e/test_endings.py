@@ -71,8 +71,8 @@ CASES = {
     "first delta": Case(
         Reply(hang="headers"), "failed", ("provider_timeout", "first_delta"), {"first_delta_timeout_s": 1.0}
     ),
-    "idle": Case(silent(1), "failed", ("provider_timeout", "idle"), {"idle_timeout_s": 0.2}),
-    "total": Case(silent(1), "failed", ("provider_timeout", "total"), {"total_timeout_s": 0.3}),
+    "idle": Case(silent(1), "failed", ("provider_timeout", "idle"), {"idle_timeout_s": 0.8}),
+    "total": Case(silent(1), "failed", ("provider_timeout", "total"), {"total_timeout_s": 1.5}),
     "cancel": Case(silent(1), "cancelled", act="cancel"),
     "shutdown": Case(silent(1), "failed", ("shutting_down",), act="shutdown"),
 }

@@ -111,7 +111,7 @@ async def test_a_rate_limit_that_is_waited_for_is_not_silence(
     """The SDK obeys a long Retry-After; when our own time is up before, the failure says what the provider said."""
     fake.reply(Reply(status=429, headers={"retry-after": "30"}))
     monkeypatch.setenv("OPENAI_BASE_URL", fake.base_url)
-    gateway = gateway_with(OpenAIProvider(model="fake-model"), first_delta_timeout_s=0.3)
+    gateway = gateway_with(OpenAIProvider(model="fake-model"), first_delta_timeout_s=3.0)
     async with served(gateway) as running, connected(running.url) as client:
         error = await failure(client)
     assert (error["code"], error["retry_after_ms"]) == ("provider_rate_limited", 30_000)
