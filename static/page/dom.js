@@ -73,16 +73,21 @@ export function showOnly(id, now) {
  * @param {Iterable<Element>} children
  */
 export function place(parent, children) {
+  const wanted = new Set(children);
   let next = parent.firstElementChild;
-  for (const child of children) {
+  const leaveOut = () => {
+    while (next && !wanted.has(next)) {
+      const after = next.nextElementSibling;
+      next.remove();
+      next = after;
+    }
+  };
+  for (const child of wanted) {
+    leaveOut(); // first: what is left in front would make all behind it move
     if (child === next) next = next.nextElementSibling;
     else parent.insertBefore(child, next);
   }
-  while (next) {
-    const after = next.nextElementSibling;
-    next.remove();
-    next = after;
-  }
+  leaveOut();
 }
 
 /** Let a box that scrolls be scrolled by key. @param {HTMLElement} box @param {HTMLElement} inside what may be wider */

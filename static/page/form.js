@@ -265,7 +265,9 @@ export class Form {
 
   #showExtractor() {
     const chosen = this.#chosen;
-    byId("schema-panel").hidden = this.#extractor.value !== OWN;
+    const isOwn = this.#extractor.value === OWN;
+    byId("schema-panel").hidden = !isOwn;
+    document.body.toggleAttribute("data-own", isOwn); // :has() would look again with every letter of a value
     setText(byId("description"), chosen?.description?.split("\n")[0] ?? "");
     this.#showShape();
     this.#showHint();

@@ -23,6 +23,7 @@ export function gate(session, credential, tryToken) {
     const isShut = isRefused(state);
     const opens = isShut && byId("gate").hidden;
     byId("gate").hidden = !isShut;
+    document.body.toggleAttribute("data-locked", isShut);
     byId("forget").hidden = !credential.isHeld || state.status !== "open";
     field.readOnly = isTrying;
     button.disabled = isTrying;
