@@ -33,6 +33,7 @@ export function gather(gathered, { epoch, status, progress, error }, last) {
 
 /** @param {ReadonlySet<string>} places @param {string[]} completed */
 function joined(places, completed) {
+  if (completed.length === 0) return places; // as most updates are
   const fresh = new Set(completed);
   const all = [...places, ...fresh];
   return new Set(all.filter((place) => place === "" || !isWithin(fresh, parent(place))));

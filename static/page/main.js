@@ -20,6 +20,7 @@ import { wire } from "./wire.js";
 /** Running clocks move this often; screen readers hear of news at most every second. */
 const TICK_MS = 100;
 const SPEAK_MS = 1000;
+const SOCKET = "v1/ws";
 
 let isScheduled = false;
 const credential = new Credential(() => sessionStorage);
@@ -29,7 +30,7 @@ const brought = tokenFromAddress(location, history, "ticket") ?? undefined;
 const ticket = credential.isHeld ? undefined : brought;
 if (ticket) credential.useTicket();
 const cut = new Cut();
-const session = connect(socketUrl(), {
+const session = connect(SOCKET, {
   ticket,
   token: () => cut.healed.then(credential.token),
 });
@@ -41,12 +42,6 @@ const lanes = new Lanes(byId("lanes"), () => {
 const showValue = valuePanel(schedule);
 const showWire = wire();
 const isNarrow = matchMedia("(max-width: 960px)");
-
-function socketUrl() {
-  const url = new URL("v1/ws", document.baseURI);
-  url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
-  return url;
-}
 
 /** Draw once with the next frame of the screen, however much happens until then. */
 function schedule() {
@@ -227,7 +222,7 @@ byId("forget").addEventListener("click", () => {
   forget();
 });
 addEventListener("pagehide", keep);
-gate(session, credential, (token) => tryToken(socketUrl(), token));
+gate(session, credential, (token) => tryToken(SOCKET, token));
 session.subscribe(onConnection);
 setInterval(() => {
   const isCounting = byId("again", HTMLButtonElement).disabled;
